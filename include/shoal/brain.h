@@ -2,14 +2,16 @@
  * The brain: the pure, deterministic state machine that is one peer of a Shoal cluster.
  *
  *     brain_step(brain, now, event, effects);      everything that happens comes in here
- *     brain_deadline(brain)                        call brain_step with EVENT_TIMER no later than this
+ *     brain_deadline(brain)                        call brain_step with EVENT_TIMER no later than
+ * this
  *
- * It does no I/O, reads no clock, draws no entropy and keeps no global: the same config and events give the same
- * effects, byte for byte. The agent and the simulator are two bodies around it. Single-threaded.
+ * It does no I/O, reads no clock, draws no entropy and keeps no global: the same config and events
+ * give the same effects, byte for byte. The agent and the simulator are two bodies around it.
+ * Single-threaded.
  *
- * Life: brain_new -> brain_restore_* for what the disk holds -> EVENT_START -> EVENT_POD_ADOPTED for each pod found
- * running -> EVENT_ADOPTION_DONE -> anything -> brain_free. Encoded records (struct bytes) are the map form of
- * proto/gossip.toml, as produced by wire_*_encode.
+ * Life: brain_new -> brain_restore_* for what the disk holds -> EVENT_START -> EVENT_POD_ADOPTED
+ * for each pod found running -> EVENT_ADOPTION_DONE -> anything -> brain_free. Encoded records
+ * (struct bytes) are the map form of proto/gossip.toml, as produced by wire_*_encode.
  */
 #ifndef SHOAL_BRAIN_H
 #define SHOAL_BRAIN_H
@@ -35,8 +37,8 @@ enum brain_profile {
 #define BRAIN_SEEDS_MAX 32
 
 struct brain_config {
-    /* The member record as it will be advertised: node, generation, name, address, zone, labels, taints, capacity,
-     * software. Copied. `incarnation` and `status` are the brain's. */
+    /* The member record as it will be advertised: node, generation, name, address, zone, labels,
+     * taints, capacity, software. Copied. `incarnation` and `status` are the brain's. */
     struct wire_member self;
     uint64_t seed; /* of every random choice */
     enum brain_profile profile;
@@ -52,15 +54,15 @@ struct brain *brain_new(const struct brain_config *config, struct instant now);
 void brain_free(struct brain *brain);
 
 /* Before EVENT_START: what the disk holds. ERROR_CORRUPT when the bytes do not decode. */
-int brain_restore(struct brain *brain, enum effect_table table, struct bytes key, struct bytes payload,
-                  struct error *error);
+int brain_restore(struct brain *brain, enum effect_table table, struct bytes key,
+                  struct bytes payload, struct error *error);
 
 enum event_kind {
     EVENT_START,
     EVENT_TIMER,
-    EVENT_DATAGRAM,      /* node (authenticated sender), address, payload */
-    EVENT_STREAM,        /* the same, one reliable message */
-    EVENT_UNREACHABLE,   /* address; refused: nobody listens there (ICMP), else a local send error */
+    EVENT_DATAGRAM,    /* node (authenticated sender), address, payload */
+    EVENT_STREAM,      /* the same, one reliable message */
+    EVENT_UNREACHABLE, /* address; refused: nobody listens there (ICMP), else a local send error */
     EVENT_STREAM_FAILED, /* node (may be 0), address */
     EVENT_SEEDS,         /* seeds: names looked up again */
     EVENT_REQUEST,       /* request */
@@ -71,33 +73,35 @@ enum event_kind {
     EVENT_LEAVE,      /* graceful: announce, hand over, then EFFECT_REPLY to `request.id` */
 };
 
-/* What the runtime says of one pod. state: starting, running, waiting, stopping, succeeded, failed, or
- * released = nothing of it is left. Pointers live during the step only. */
+/* What the runtime says of one pod. state: starting, running, waiting, stopping, succeeded, failed,
+ * or released = nothing of it is left. Pointers live during the step only. */
 struct brain_pod {
     uint8_t pod_uid[16];
     enum wire_claim_state state;
     bool ready;
-    bool refused;            /* with released: never started (the start failed for good; text in reason, message) */
-    uint8_t ip[16];          /* all zero: none */
-    const char *reason;      /* may be NULL */
-    const char *message;     /* may be NULL */
+    bool refused;        /* with released: never started (the start failed for good; text in reason,
+                            message) */
+    uint8_t ip[16];      /* all zero: none */
+    const char *reason;  /* may be NULL */
+    const char *message; /* may be NULL */
     const struct wire_container_status *containers;
     size_t containers_count;
 };
 
 enum brain_verb {
-    BRAIN_CREATE, /* ERROR_EXISTS when there */
+    BRAIN_CREATE,  /* ERROR_EXISTS when there */
     BRAIN_REPLACE, /* ERROR_NOT_FOUND when not there; no-op writes keep the version */
-    BRAIN_APPLY,  /* create or replace */
+    BRAIN_APPLY,   /* create or replace */
     BRAIN_DELETE, /* object, or a single pod "pods/ns/name" that a workload owns (it is replaced) */
 };
 
 struct brain_request {
     uint64_t id; /* comes back in EFFECT_REPLY; chosen by the body, not 0 */
     enum brain_verb verb;
-    const char *key;          /* plural[.group]/namespace/name */
-    struct bytes body;        /* canonical JSON; empty for delete */
-    uint64_t precondition_hlc; /* resourceVersion, 0: none; ERROR_CONFLICT when it is not the current one */
+    const char *key;                 /* plural[.group]/namespace/name */
+    struct bytes body;               /* canonical JSON; empty for delete */
+    uint64_t precondition_hlc;       /* resourceVersion, 0: none; ERROR_CONFLICT when it is not the
+                                        current one */
     const uint8_t *precondition_uid; /* 16 bytes or NULL */
     bool dry_run;
 };
@@ -115,8 +119,10 @@ struct event {
     struct brain_pod pod;
 };
 
-/* Appends to `effects` (not cleared here). Bounded work per call, except that a stream message costs O(its size). */
-void brain_step(struct brain *brain, struct instant now, const struct event *event, struct effects *effects);
+/* Appends to `effects` (not cleared here). Bounded work per call, except that a stream message
+ * costs O(its size). */
+void brain_step(struct brain *brain, struct instant now, const struct event *event,
+                struct effects *effects);
 /* When EVENT_TIMER is due; BOOT_MS_NEVER: nothing planned. O(log n) or better. */
 boot_ms_t brain_deadline(const struct brain *brain);
 
@@ -135,7 +141,8 @@ struct brain_object {
 const struct brain_object *brain_object(const struct brain *brain, const char *key);
 /* In key order, those that begin with `prefix` ("" for all). The callback returns false to stop. */
 typedef bool (*brain_object_visit)(void *context, const struct brain_object *object);
-void brain_each_object(const struct brain *brain, const char *prefix, brain_object_visit visit, void *context);
+void brain_each_object(const struct brain *brain, const char *prefix, brain_object_visit visit,
+                       void *context);
 /* The newest version seen: a list's resourceVersion. */
 uint64_t brain_hlc(const struct brain *brain);
 
@@ -145,10 +152,10 @@ struct brain_member {
     bool self;
     bool claims_complete;
     uint32_t incarnation;
-    boot_ms_t since_boot_ms;         /* in this status since */
-    boot_ms_t last_heard_boot_ms;    /* any authenticated packet */
-    uint32_t rtt_us;                 /* smoothed; 0: unknown */
-    uint32_t accusers_count;         /* while suspect */
+    boot_ms_t since_boot_ms;      /* in this status since */
+    boot_ms_t last_heard_boot_ms; /* any authenticated packet */
+    uint32_t rtt_us;              /* smoothed; 0: unknown */
+    uint32_t accusers_count;      /* while suspect */
     uint64_t accusers[8];
     const struct wire_resources *allocated; /* NULL: not known yet */
 };
@@ -162,25 +169,27 @@ bool brain_member(const struct brain *brain, uint64_t node, struct brain_member 
 /* Claims of living members (void ones are left out), in (workload, ordinal, node, pod) order. */
 typedef bool (*brain_claim_visit)(void *context, const struct wire_claim *claim);
 void brain_each_claim(const struct brain *brain, brain_claim_visit visit, void *context);
-void brain_each_claim_of(const struct brain *brain, const uint8_t workload_uid[static 16], brain_claim_visit visit,
-                         void *context);
-const struct wire_claim *brain_claim_of_pod(const struct brain *brain, const uint8_t pod_uid[static 16]);
+void brain_each_claim_of(const struct brain *brain, const uint8_t workload_uid[static 16],
+                         brain_claim_visit visit, void *context);
+const struct wire_claim *brain_claim_of_pod(const struct brain *brain,
+                                            const uint8_t pod_uid[static 16]);
 
 /* Why a slot has no Ready pod, in words; "" when it has one. Returns `text`. */
-const char *brain_why_pending(const struct brain *brain, const uint8_t workload_uid[static 16], uint32_t ordinal,
-                              char *text, size_t text_bytes_max);
+const char *brain_why_pending(const struct brain *brain, const uint8_t workload_uid[static 16],
+                              uint32_t ordinal, char *text, size_t text_bytes_max);
 
 struct brain_stats {
-    uint64_t datagrams_received, streams_received, messages_refused; /* refused: did not decode or made no sense */
-    uint64_t refused_by_verdict[16];                                /* index: enum wire_verdict */
+    uint64_t datagrams_received, streams_received,
+        messages_refused;            /* refused: did not decode or made no sense */
+    uint64_t refused_by_verdict[16]; /* index: enum wire_verdict */
     uint64_t probes_sent, probes_failed, suspicions_raised, refutations, deaths_declared;
-    uint32_t local_health;         /* Lifeguard 0 (well) to 8 */
+    uint32_t local_health; /* Lifeguard 0 (well) to 8 */
     uint32_t members_alive, members_suspect, members_dead, members_left;
     uint32_t broadcasts_queued;
     uint64_t anti_entropy_rounds, anti_entropy_repairs;
     uint64_t objects, claims, conflicts_lost;
-    bool holding;                  /* isolation guard */
-    uint64_t digest_root;          /* equal on peers that agree */
+    bool holding;         /* isolation guard */
+    uint64_t digest_root; /* equal on peers that agree */
 };
 void brain_stats(const struct brain *brain, struct brain_stats *ret_stats);
 

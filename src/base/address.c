@@ -27,7 +27,8 @@ const char *address_format(const struct address *address, char text[static ADDRE
 {
     char ip[INET6_ADDRSTRLEN] = "?";
     bool ipv4 = address_is_ipv4(address);
-    (void)inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? address->ip + 12 : address->ip, ip, sizeof(ip));
+    (void)inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? address->ip + 12 : address->ip, ip,
+                    sizeof(ip));
     (void)snprintf(text, ADDRESS_TEXT_BYTES_MAX, ipv4 ? "%s:%u" : "[%s]:%u", ip, address->port);
     return text;
 }
@@ -51,7 +52,8 @@ static int parse_port(const char *text, uint16_t *ret_port)
     return 0;
 }
 
-int address_parse(const char *text, uint16_t port_default, struct address *ret_address, struct error *error)
+int address_parse(const char *text, uint16_t port_default, struct address *ret_address,
+                  struct error *error)
 {
     struct address address = {.port = port_default};
     char host[INET6_ADDRSTRLEN] = "";
@@ -76,11 +78,13 @@ int address_parse(const char *text, uint16_t port_default, struct address *ret_a
     }
     if (host_bytes < sizeof(host)) {
         memcpy(host, host_begin, host_bytes);
-        if (parse_ip(host, &address) == 0 && (port_text == NULL || parse_port(port_text, &address.port) == 0)) {
+        if (parse_ip(host, &address) == 0 &&
+            (port_text == NULL || parse_port(port_text, &address.port) == 0)) {
             *ret_address = address;
             return 0;
         }
     }
-    return error_set(error, ERROR_INVALID, "'%.100s' is not an address; expected IP or IP:PORT, such as 10.0.0.1:7600",
+    return error_set(error, ERROR_INVALID,
+                     "'%.100s' is not an address; expected IP or IP:PORT, such as 10.0.0.1:7600",
                      text);
 }

@@ -2,7 +2,8 @@
 
 #include "base/assert.h"
 
-/* Blackman, Vigna: "Scrambled linear pseudorandom number generators" (2021), seeded by splitmix64. */
+/* Blackman, Vigna: "Scrambled linear pseudorandom number generators" (2021), seeded by splitmix64.
+ */
 void prng_seed(struct prng *prng, uint64_t seed)
 {
     for (int i = 0; i < 4; i++) {

@@ -62,7 +62,8 @@ static struct bytes copy_format(struct effects *effects, const char *format, va_
     return copy_text(effects, text);
 }
 
-void effects_datagram(struct effects *effects, uint64_t node, const struct address *address, struct bytes payload)
+void effects_datagram(struct effects *effects, uint64_t node, const struct address *address,
+                      struct bytes payload)
 {
     ASSERT(address_is_set(address));
     ASSERT(payload.size_bytes > 0 && payload.size_bytes <= DATAGRAM_BYTES_MAX);
@@ -72,7 +73,8 @@ void effects_datagram(struct effects *effects, uint64_t node, const struct addre
     effect->payload = copy(effects, payload);
 }
 
-void effects_stream(struct effects *effects, uint64_t node, const struct address *address, struct bytes payload)
+void effects_stream(struct effects *effects, uint64_t node, const struct address *address,
+                    struct bytes payload)
 {
     ASSERT(address_is_set(address));
     ASSERT(payload.size_bytes > 0);
@@ -82,8 +84,8 @@ void effects_stream(struct effects *effects, uint64_t node, const struct address
     effect->payload = copy(effects, payload);
 }
 
-void effects_persist(struct effects *effects, uint64_t sequence, enum effect_table table, struct bytes key,
-                     struct bytes payload)
+void effects_persist(struct effects *effects, uint64_t sequence, enum effect_table table,
+                     struct bytes key, struct bytes payload)
 {
     ASSERT(key.size_bytes > 0);
     struct effect *effect = append(effects, EFFECT_PERSIST);
@@ -93,8 +95,8 @@ void effects_persist(struct effects *effects, uint64_t sequence, enum effect_tab
     effect->payload = copy(effects, payload);
 }
 
-void effects_pod_start(struct effects *effects, const uint8_t pod_uid[static 16], const char *key, struct bytes tag,
-                       struct bytes body)
+void effects_pod_start(struct effects *effects, const uint8_t pod_uid[static 16], const char *key,
+                       struct bytes tag, struct bytes body)
 {
     struct effect *effect = append(effects, EFFECT_POD_START);
     memcpy(effect->pod_uid, pod_uid, sizeof(effect->pod_uid));
@@ -103,7 +105,8 @@ void effects_pod_start(struct effects *effects, const uint8_t pod_uid[static 16]
     effect->body = copy(effects, body);
 }
 
-void effects_pod_stop(struct effects *effects, const uint8_t pod_uid[static 16], uint64_t grace_ms, const char *reason)
+void effects_pod_stop(struct effects *effects, const uint8_t pod_uid[static 16], uint64_t grace_ms,
+                      const char *reason)
 {
     struct effect *effect = append(effects, EFFECT_POD_STOP);
     memcpy(effect->pod_uid, pod_uid, sizeof(effect->pod_uid));
@@ -111,8 +114,8 @@ void effects_pod_stop(struct effects *effects, const uint8_t pod_uid[static 16],
     effect->text = copy_text(effects, reason);
 }
 
-void effects_reply(struct effects *effects, uint64_t request, enum error_code code, struct bytes payload,
-                   const char *format, ...)
+void effects_reply(struct effects *effects, uint64_t request, enum error_code code,
+                   struct bytes payload, const char *format, ...)
 {
     struct effect *effect = append(effects, EFFECT_REPLY);
     effect->request = request;
@@ -124,7 +127,8 @@ void effects_reply(struct effects *effects, uint64_t request, enum error_code co
     va_end(arguments);
 }
 
-void effects_notify(struct effects *effects, enum effect_table table, struct bytes key, struct bytes payload)
+void effects_notify(struct effects *effects, enum effect_table table, struct bytes key,
+                    struct bytes payload)
 {
     struct effect *effect = append(effects, EFFECT_NOTIFY);
     effect->table = table;
@@ -150,8 +154,9 @@ uint64_t effects_hash(const struct effects *effects, uint64_t hash)
 {
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];
-        const uint64_t words[] = {effect->kind, effect->table,    effect->code,        effect->node,
-                                  effect->request, effect->sequence, effect->duration_ms, effect->address.port};
+        const uint64_t words[] = {effect->kind,        effect->table,       effect->code,
+                                  effect->node,        effect->request,     effect->sequence,
+                                  effect->duration_ms, effect->address.port};
         hash = hash64(words, sizeof(words), hash);
         hash = hash64(effect->address.ip, sizeof(effect->address.ip), hash);
         hash = hash64(effect->pod_uid, sizeof(effect->pod_uid), hash);

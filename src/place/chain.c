@@ -15,7 +15,8 @@ uint64_t place_neg_log2(uint64_t hash)
         return 1;
     uint64_t x = hash + 1;
     unsigned int exponent = 63u - (unsigned int)__builtin_clzll(x);
-    /* x = 2^exponent * m, 1 <= m < 2; each squaring of m yields one bit of log2(m). m is 1.63 fixed point. */
+    /* x = 2^exponent * m, 1 <= m < 2; each squaring of m yields one bit of log2(m). m is 1.63 fixed
+     * point. */
     uint64_t m = x << (63u - exponent);
     uint64_t fraction = 0;
     for (int bit = 0; bit < 32; bit++) {
@@ -33,7 +34,8 @@ uint64_t place_neg_log2(uint64_t hash)
     return result > 0 ? result : 1;
 }
 
-uint64_t place_score(const uint8_t workload_uid[static 16], uint32_t ordinal, uint64_t node, uint64_t weight)
+uint64_t place_score(const uint8_t workload_uid[static 16], uint32_t ordinal, uint64_t node,
+                     uint64_t weight)
 {
     ASSERT(node != 0);
     ASSERT(weight > 0);
@@ -57,11 +59,12 @@ static int compare_candidates(const void *left, const void *right)
     return a->node < b->node ? -1 : a->node > b->node;
 }
 
-void place_chain(const uint8_t workload_uid[static 16], uint32_t ordinal, struct place_candidate *candidates,
-                 size_t candidates_count)
+void place_chain(const uint8_t workload_uid[static 16], uint32_t ordinal,
+                 struct place_candidate *candidates, size_t candidates_count)
 {
     for (size_t i = 0; i < candidates_count; i++)
-        candidates[i].score = place_score(workload_uid, ordinal, candidates[i].node, candidates[i].weight);
+        candidates[i].score =
+            place_score(workload_uid, ordinal, candidates[i].node, candidates[i].weight);
     if (candidates_count > 1)
         qsort(candidates, candidates_count, sizeof(*candidates), compare_candidates);
 }

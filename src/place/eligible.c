@@ -26,7 +26,8 @@ static bool selector_matches(const struct spec_pairs *selector, const struct wir
 
 static void copy_text(struct bytes bytes, char text[static TAINT_TEXT_BYTES_MAX])
 {
-    size_t size_bytes = bytes.size_bytes < TAINT_TEXT_BYTES_MAX ? bytes.size_bytes : TAINT_TEXT_BYTES_MAX - 1;
+    size_t size_bytes =
+        bytes.size_bytes < TAINT_TEXT_BYTES_MAX ? bytes.size_bytes : TAINT_TEXT_BYTES_MAX - 1;
     memcpy(text, bytes.data, size_bytes);
     text[size_bytes] = '\0';
 }
@@ -47,14 +48,16 @@ static bool tolerated(const struct spec_workload *workload, const struct wire_ta
     copy_text(taint->name, key);
     copy_text(taint->value, value);
     for (size_t i = 0; i < workload->tolerations_count; i++)
-        if (spec_toleration_matches(&workload->tolerations[i], key, value, effect_of(taint->effect)))
+        if (spec_toleration_matches(&workload->tolerations[i], key, value,
+                                    effect_of(taint->effect)))
             return true;
     return false;
 }
 
 static bool fits_empty(const struct spec_requests *requests, const struct wire_resources *capacity)
 {
-    if (requests->cpu_milli > capacity->cpu_milli || requests->memory_bytes > capacity->memory_bytes ||
+    if (requests->cpu_milli > capacity->cpu_milli ||
+        requests->memory_bytes > capacity->memory_bytes ||
         requests->ephemeral_bytes > capacity->ephemeral_bytes || capacity->pods == 0)
         return false;
     for (size_t i = 0; i < requests->extended_count; i++) {
@@ -68,7 +71,8 @@ static bool fits_empty(const struct spec_requests *requests, const struct wire_r
     return true;
 }
 
-enum place_verdict place_eligible(const struct spec_workload *workload, const struct wire_member *member)
+enum place_verdict place_eligible(const struct spec_workload *workload,
+                                  const struct wire_member *member)
 {
     if (workload->node_name[0] != '\0' && !bytes_equal_text(member->name, workload->node_name))
         return PLACE_OTHER_NODE_NAMED;

@@ -21,7 +21,7 @@ static int compare_entries(const struct place_entry *a, const struct place_entry
     return memcmp(a->pod_uid, b->pod_uid, sizeof(a->pod_uid));
 }
 
-RB_GENERATE_STATIC(place_entries, place_entry, link, compare_entries)
+TREE_GENERATE(place_entries, place_entry, link, compare_entries)
 
 static void entry_free(struct place_entry *entry)
 {
@@ -44,7 +44,8 @@ void place_ledger_init(struct place_ledger *ledger, const struct wire_resources 
     ASSERT(capacity->devices_count <= PLACE_DEVICES_MAX);
     for (size_t i = 0; i < capacity->devices_count; i++) {
         struct place_device *device = &ledger->devices[ledger->devices_count++];
-        (void)snprintf(device->name, sizeof(device->name), "%.*s", (int)capacity->devices[i].name.size_bytes,
+        (void)snprintf(device->name, sizeof(device->name), "%.*s",
+                       (int)capacity->devices[i].name.size_bytes,
                        (const char *)capacity->devices[i].name.data);
         device->capacity = capacity->devices[i].count;
     }
@@ -71,11 +72,13 @@ static struct place_entry *find(const struct place_ledger *ledger, const uint8_t
     return RB_FIND(place_entries, entries, &key);
 }
 
-static bool short_of(const char *what, uint64_t asked, uint64_t used, uint64_t capacity, char *reason)
+static bool short_of(const char *what, uint64_t asked, uint64_t used, uint64_t capacity,
+                     char *reason)
 {
     if (used <= capacity && asked <= capacity - used)
         return false;
-    (void)snprintf(reason, PLACE_REASON_BYTES, "not enough %s: the pod asks for %" PRIu64 ", %" PRIu64 " of %" PRIu64 " free",
+    (void)snprintf(reason, PLACE_REASON_BYTES,
+                   "not enough %s: the pod asks for %" PRIu64 ", %" PRIu64 " of %" PRIu64 " free",
                    what, asked, used <= capacity ? capacity - used : 0, capacity);
     return true;
 }
@@ -88,43 +91,48 @@ static const struct place_device *device_of(const struct place_ledger *ledger, c
     return NULL;
 }
 
-static bool ports_taken(const struct place_ledger *ledger, const struct spec_workload *workload, char *reason)
+static bool ports_taken(const struct place_ledger *ledger, const struct spec_workload *workload,
+                        char *reason)
 {
-    const struct place_entry *entry = NULL;
+    struct place_entry *entry = NULL;
     struct place_ledger *mutable = NULL;
     memcpy(&mutable, &ledger, sizeof(mutable)); /* RB_FOREACH only reads */
-    RB_FOREACH(entry, place_entries, &mutable->entries)
-    {
+    RB_FOREACH (entry, place_entries, &mutable->entries) {
         for (size_t i = 0; i < entry->host_ports_count; i++)
             for (size_t j = 0; j < workload->host_ports_count; j++)
                 if (spec_host_port_conflicts(&entry->host_ports[i], &workload->host_ports[j])) {
-                    (void)snprintf(reason, PLACE_REASON_BYTES, "host port %u is taken", workload->host_ports[j].port);
+                    (void)snprintf(reason, PLACE_REASON_BYTES, "host port %u is taken",
+                                   workload->host_ports[j].port);
                     return true;
                 }
     }
     return false;
 }
 
-static bool fits(const struct place_ledger *ledger, const struct spec_workload *workload, char *reason)
+static bool fits(const struct place_ledger *ledger, const struct spec_workload *workload,
+                 char *reason)
 {
     const struct spec_requests *requests = &workload->requests;
     const struct wire_resources *capacity = &ledger->capacity;
     if (short_of("pods", 1, ledger->pods, capacity->pods, reason) ||
-        short_of("cpu (millicores)", requests->cpu_milli, ledger->cpu_milli, capacity->cpu_milli, reason) ||
-        short_of("memory (bytes)", requests->memory_bytes, ledger->memory_bytes, capacity->memory_bytes, reason) ||
+        short_of("cpu (millicores)", requests->cpu_milli, ledger->cpu_milli, capacity->cpu_milli,
+                 reason) ||
+        short_of("memory (bytes)", requests->memory_bytes, ledger->memory_bytes,
+                 capacity->memory_bytes, reason) ||
         short_of("ephemeral storage (bytes)", requests->ephemeral_bytes, ledger->ephemeral_bytes,
                  capacity->ephemeral_bytes, reason))
         return false;
     for (size_t i = 0; i < requests->extended_count; i++) {
         const struct place_device *device = device_of(ledger, requests->extended[i].name);
-        if (short_of(requests->extended[i].name, requests->extended[i].count, device ? device->used : 0,
-                     device ? device->capacity : 0, reason))
+        if (short_of(requests->extended[i].name, requests->extended[i].count,
+                     device ? device->used : 0, device ? device->capacity : 0, reason))
             return false;
     }
     return !ports_taken(ledger, workload, reason);
 }
 
-static void book(struct place_ledger *ledger, struct place_entry *entry, const struct spec_workload *workload)
+static void book(struct place_ledger *ledger, struct place_entry *entry,
+                 const struct spec_workload *workload)
 {
     const struct spec_requests *requests = &workload->requests;
     entry->cpu_milli = requests->cpu_milli;
@@ -150,7 +158,8 @@ static void book(struct place_ledger *ledger, struct place_entry *entry, const s
 }
 
 bool place_ledger_admit(struct place_ledger *ledger, const uint8_t pod_uid[static 16],
-                        const struct spec_workload *workload, bool force, char reason[static PLACE_REASON_BYTES])
+                        const struct spec_workload *workload, bool force,
+                        char reason[static PLACE_REASON_BYTES])
 {
     reason[0] = '\0';
     if (find(ledger, pod_uid) != NULL)
@@ -189,11 +198,10 @@ void place_ledger_validate(const struct place_ledger *ledger)
     uint64_t memory_bytes = 0;
     uint64_t ephemeral_bytes = 0;
     uint32_t pods = 0;
-    const struct place_entry *entry = NULL;
+    struct place_entry *entry = NULL;
     struct place_ledger *mutable = NULL;
     memcpy(&mutable, &ledger, sizeof(mutable)); /* RB_FOREACH only reads */
-    RB_FOREACH(entry, place_entries, &mutable->entries)
-    {
+    RB_FOREACH (entry, place_entries, &mutable->entries) {
         cpu_milli += entry->cpu_milli;
         memory_bytes += entry->memory_bytes;
         ephemeral_bytes += entry->ephemeral_bytes;

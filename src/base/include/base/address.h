@@ -20,8 +20,9 @@ bool address_is_ipv4(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 /* "10.0.0.1:7946" or "[fd00::1]:7946"; always NUL-terminated. Returns `text`. */
 const char *address_format(const struct address *address, char text[static ADDRESS_TEXT_BYTES_MAX]);
-/* Parses the numeric forms "1.2.3.4", "1.2.3.4:5", "fd00::1", "[fd00::1]:5"; `port_default` where none is given.
- * ERROR_INVALID otherwise (a host name is for the shell to look up). */
-int address_parse(const char *text, uint16_t port_default, struct address *ret_address, struct error *error);
+/* Parses the numeric forms "1.2.3.4", "1.2.3.4:5", "fd00::1", "[fd00::1]:5"; `port_default` where
+ * none is given. ERROR_INVALID otherwise (a host name is for the shell to look up). */
+int address_parse(const char *text, uint16_t port_default, struct address *ret_address,
+                  struct error *error);
 
 #endif

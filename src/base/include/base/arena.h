@@ -1,7 +1,7 @@
 /*
- * A bump allocator for whatever lives exactly one step or one request. Memory comes in blocks, so pointers stay
- * valid until arena_clear. Requests past `limit_bytes` in total are a broken invariant of the caller (asserted): bound
- * what you copy before you copy it.
+ * A bump allocator for whatever lives exactly one step or one request. Memory comes in blocks, so
+ * pointers stay valid until arena_clear. Requests past `limit_bytes` in total are a broken
+ * invariant of the caller (asserted): bound what you copy before you copy it.
  */
 #ifndef SHOAL_BASE_ARENA_H
 #define SHOAL_BASE_ARENA_H
@@ -23,7 +23,8 @@ void arena_fini(struct arena *arena);
 /* Forgets everything; keeps the newest block. */
 void arena_clear(struct arena *arena);
 /* Zeroed, aligned for any type. */
-void *arena_alloc(struct arena *arena, size_t count, size_t size_bytes) __attribute__((returns_nonnull));
+void *arena_alloc(struct arena *arena, size_t count, size_t size_bytes)
+    __attribute__((returns_nonnull));
 /* Copies; a NUL that is not counted follows. */
 struct bytes arena_copy(struct arena *arena, const void *data, size_t size_bytes);
 

@@ -1,6 +1,7 @@
 /*
- * The stable 64-bit hash (XXH3) of everything that peers must agree on: rendezvous scores, digests, template
- * hashes. Part of the protocol: changing it is a protocol version. Not for keyed or hostile-input maps.
+ * The stable 64-bit hash (XXH3) of everything that peers must agree on: rendezvous scores, digests,
+ * template hashes. Part of the protocol: changing it is a protocol version. Not for keyed or
+ * hostile-input maps.
  */
 #ifndef SHOAL_BASE_HASH_H
 #define SHOAL_BASE_HASH_H

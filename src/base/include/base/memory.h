@@ -1,6 +1,7 @@
 /*
- * Heap memory that does not fail: every allocation a peer or user can cause is bounded by a limit elsewhere,
- * so running out is a machine in ruins and we stop at once (docs/adr/0003). Freed with mem_free.
+ * Heap memory that does not fail: every allocation a peer or user can cause is bounded by a limit
+ * elsewhere, so running out is a machine in ruins and we stop at once (docs/adr/0003). Freed with
+ * mem_free.
  */
 #ifndef SHOAL_BASE_MEMORY_H
 #define SHOAL_BASE_MEMORY_H
@@ -19,7 +20,8 @@ void mem_free(void *pointer); /* NULL is fine */
 #define MEM_NEW(type)          ((type *)mem_alloc(1, sizeof(type)))
 #define MEM_NEW_ARRAY(type, n) ((type *)mem_alloc((n), sizeof(type)))
 
-/* Ensures room for one more element: `items` pointer, `count`, `capacity` are the caller's; doubles. */
+/* Ensures room for one more element: `items` pointer, `count`, `capacity` are the caller's;
+ * doubles. */
 #define MEM_GROW(items, count, capacity)                                                           \
     do {                                                                                           \
         if ((count) == (capacity)) {                                                               \

@@ -1,4 +1,5 @@
-/* A seeded xoshiro256** generator that lives inside the struct that uses it. Not for keys or nonces. */
+/* A seeded xoshiro256** generator that lives inside the struct that uses it. Not for keys or
+ * nonces. */
 #ifndef SHOAL_BASE_PRNG_H
 #define SHOAL_BASE_PRNG_H
 

@@ -6,7 +6,8 @@
 
 /* Milliseconds since boot, suspend included (CLOCK_BOOTTIME); for durations and deadlines. */
 typedef uint64_t boot_ms_t;
-/* Milliseconds since the Unix epoch, UTC; may jump; only for hybrid logical clocks and for people. */
+/* Milliseconds since the Unix epoch, UTC; may jump; only for hybrid logical clocks and for people.
+ */
 typedef uint64_t wall_ms_t;
 
 struct instant {

@@ -1,6 +1,7 @@
 /*
- * What the brain asks of its body, as a list of plain data. The brain appends during one step; the body carries
- * the list out in order and clears it. All bytes are copied into the list and live until effects_clear.
+ * What the brain asks of its body, as a list of plain data. The brain appends during one step; the
+ * body carries the list out in order and clears it. All bytes are copied into the list and live
+ * until effects_clear.
  */
 #ifndef SHOAL_EFFECT_EFFECTS_H
 #define SHOAL_EFFECT_EFFECTS_H
@@ -15,10 +16,11 @@
 #include "base/error.h"
 
 enum effect_kind {
-    EFFECT_DATAGRAM,  /* node (0: unknown), address, payload <= DATAGRAM_BYTES_MAX */
-    EFFECT_STREAM,    /* node (0: unknown), address, payload: one reliable message */
-    EFFECT_PERSIST,   /* table, key, payload (empty: delete), sequence; answered by EVENT_PERSISTED */
-    EFFECT_POD_START, /* pod_uid, key = "namespace/name", payload = encoded claim (the pod's tag), body = workload's JSON */
+    EFFECT_DATAGRAM, /* node (0: unknown), address, payload <= DATAGRAM_BYTES_MAX */
+    EFFECT_STREAM,   /* node (0: unknown), address, payload: one reliable message */
+    EFFECT_PERSIST, /* table, key, payload (empty: delete), sequence; answered by EVENT_PERSISTED */
+    EFFECT_POD_START, /* pod_uid, key = "namespace/name", payload = encoded claim (the pod's tag),
+                         body = workload's JSON */
     EFFECT_POD_STOP,  /* pod_uid, duration_ms = grace, text = reason */
     EFFECT_REPLY,     /* request, code, text = message, payload = encoded object (may be empty) */
     EFFECT_NOTIFY,    /* table, key, payload = encoded record: something readable changed */
@@ -26,13 +28,16 @@ enum effect_kind {
 };
 
 enum effect_table {
-    EFFECT_TABLE_MEMBER, /* last known record of every member, dead ones too; key = node id, 8 bytes big-endian */
+    EFFECT_TABLE_MEMBER, /* last known record of every member, dead ones too; key = node id, 8 bytes
+                            big-endian */
     EFFECT_TABLE_OBJECT, /* current version per key; key = object key */
-    EFFECT_TABLE_HISTORY, /* earlier and losing versions; key = object key NUL hlc node (big-endian) */
-    EFFECT_TABLE_CLAIM,  /* own claims only; key = pod uid */
+    EFFECT_TABLE_HISTORY, /* earlier and losing versions; key = object key NUL hlc node (big-endian)
+                           */
+    EFFECT_TABLE_CLAIM,   /* own claims only; key = pod uid */
 };
 
-/* Payload of one datagram, so that the sealed packet fits a 1,280 byte path with IPv6 and UDP headers. */
+/* Payload of one datagram, so that the sealed packet fits a 1,280 byte path with IPv6 and UDP
+ * headers. */
 #define DATAGRAM_BYTES_MAX 1185
 
 struct effect {
@@ -63,17 +68,23 @@ void effects_fini(struct effects *effects);
 void effects_clear(struct effects *effects);
 
 /* Asserts size <= DATAGRAM_BYTES_MAX and a set address. */
-void effects_datagram(struct effects *effects, uint64_t node, const struct address *address, struct bytes payload);
-void effects_stream(struct effects *effects, uint64_t node, const struct address *address, struct bytes payload);
-void effects_persist(struct effects *effects, uint64_t sequence, enum effect_table table, struct bytes key,
-                     struct bytes payload);
-void effects_pod_start(struct effects *effects, const uint8_t pod_uid[static 16], const char *key, struct bytes tag,
-                       struct bytes body);
-void effects_pod_stop(struct effects *effects, const uint8_t pod_uid[static 16], uint64_t grace_ms, const char *reason);
-void effects_reply(struct effects *effects, uint64_t request, enum error_code code, struct bytes payload,
-                   const char *format, ...) __attribute__((format(printf, 5, 6)));
-void effects_notify(struct effects *effects, enum effect_table table, struct bytes key, struct bytes payload);
-void effects_trace(struct effects *effects, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void effects_datagram(struct effects *effects, uint64_t node, const struct address *address,
+                      struct bytes payload);
+void effects_stream(struct effects *effects, uint64_t node, const struct address *address,
+                    struct bytes payload);
+void effects_persist(struct effects *effects, uint64_t sequence, enum effect_table table,
+                     struct bytes key, struct bytes payload);
+void effects_pod_start(struct effects *effects, const uint8_t pod_uid[static 16], const char *key,
+                       struct bytes tag, struct bytes body);
+void effects_pod_stop(struct effects *effects, const uint8_t pod_uid[static 16], uint64_t grace_ms,
+                      const char *reason);
+void effects_reply(struct effects *effects, uint64_t request, enum error_code code,
+                   struct bytes payload, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void effects_notify(struct effects *effects, enum effect_table table, struct bytes key,
+                    struct bytes payload);
+void effects_trace(struct effects *effects, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Folds the whole list into a running hash: same seed, same trace. */
 uint64_t effects_hash(const struct effects *effects, uint64_t hash);

@@ -17,9 +17,11 @@ enum place_verdict {
     PLACE_TOO_SMALL, /* would not fit even when empty */
 };
 
-/* Labels a node has without being told: kubernetes.io/hostname, kubernetes.io/os, kubernetes.io/arch and
- * topology.kubernetes.io/zone are expected in the record (the agent puts them there). */
-enum place_verdict place_eligible(const struct spec_workload *workload, const struct wire_member *member);
+/* Labels a node has without being told: kubernetes.io/hostname, kubernetes.io/os,
+ * kubernetes.io/arch and topology.kubernetes.io/zone are expected in the record (the agent puts
+ * them there). */
+enum place_verdict place_eligible(const struct spec_workload *workload,
+                                  const struct wire_member *member);
 
 /* "its nodeSelector does not match" ...: for `describe`. Never NULL. */
 const char *place_verdict_text(enum place_verdict verdict);

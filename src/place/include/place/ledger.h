@@ -1,16 +1,16 @@
 /*
- * The node's own books: what its pods hold of each resource and host port. The sole authority for admission
- * (design 5): overcommit is impossible because nothing starts without an entry here.
+ * The node's own books: what its pods hold of each resource and host port. The sole authority for
+ * admission (design 5): overcommit is impossible because nothing starts without an entry here.
  * Invariant: for every dimension the sum of the entries <= capacity at the time of admission.
  */
 #ifndef SHOAL_PLACE_LEDGER_H
 #define SHOAL_PLACE_LEDGER_H
 
-#include <bsd/sys/tree.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/tree.h"
 #include "spec/workload.h"
 #include "wire/wire.h"
 
@@ -39,11 +39,13 @@ struct place_ledger {
 void place_ledger_init(struct place_ledger *ledger, const struct wire_resources *capacity);
 void place_ledger_fini(struct place_ledger *ledger);
 
-/* Books the workload's requests for the pod. False and nothing booked when a dimension is short; `reason` then says
- * which, how much is asked and how much is free. `force`: a pod that runs already (adoption) is always booked.
- * A pod that is booked already stays as it is (true). O(log n + devices + ports). */
+/* Books the workload's requests for the pod. False and nothing booked when a dimension is short;
+ * `reason` then says which, how much is asked and how much is free. `force`: a pod that runs
+ * already (adoption) is always booked. A pod that is booked already stays as it is (true). O(log n
+ * + devices + ports). */
 bool place_ledger_admit(struct place_ledger *ledger, const uint8_t pod_uid[static 16],
-                        const struct spec_workload *workload, bool force, char reason[static PLACE_REASON_BYTES]);
+                        const struct spec_workload *workload, bool force,
+                        char reason[static PLACE_REASON_BYTES]);
 /* Nothing happens when the pod is not booked. */
 void place_ledger_release(struct place_ledger *ledger, const uint8_t pod_uid[static 16]);
 bool place_ledger_holds(const struct place_ledger *ledger, const uint8_t pod_uid[static 16]);
