@@ -104,19 +104,6 @@ struct spec_probe {
     int64_t grace_seconds; /* liveness, startup: overrides the pod's; -1: not given */
 };
 
-/* A preStop or postStart action. kind NONE: nothing to do. */
-struct spec_handler {
-    enum spec_probe_kind kind; /* NONE, EXEC, HTTP or TCP */
-    struct spec_texts command;
-    uint16_t port;
-    const char *host;
-    const char *path;
-    bool https;
-    const struct spec_pair *headers;
-    size_t headers_count;
-    uint32_t sleep_seconds; /* > 0: sleep instead (kind NONE) */
-};
-
 enum spec_pull_policy {
     SPEC_PULL_IF_NOT_PRESENT = 0,
     SPEC_PULL_ALWAYS,
@@ -160,7 +147,6 @@ struct spec_container {
     struct spec_container_resources resources;
     struct spec_security security; /* the pod's settings already folded in */
     struct spec_probe startup, readiness, liveness;
-    struct spec_handler post_start, pre_stop;
 };
 
 struct spec_pod {
@@ -175,7 +161,6 @@ struct spec_pod {
     size_t volumes_count;
     enum spec_restart_policy restart_policy;
     uint32_t grace_seconds;
-    int64_t active_deadline_seconds; /* -1: none */
     bool host_network;
     const char *hostname;        /* "" : the pod's name */
     const char *service_account; /* only ever shown; "default" */

@@ -27,6 +27,9 @@ enum spec_quantity_verdict spec_quantity_parse_milli(const char *text, uint64_t 
  * who write it for memory mean 100M. */
 enum spec_quantity_verdict spec_quantity_parse_whole(const char *text, uint64_t *ret_whole);
 
+/* In whole units, none broken: for devices. "1.5" is SPEC_QUANTITY_FRACTION. */
+enum spec_quantity_verdict spec_quantity_parse_count(const char *text, uint64_t *ret_count);
+
 /* "2", "500m", "1k". Returns `text`. */
 const char *spec_quantity_format_milli(uint64_t milli,
                                        char text[static SPEC_QUANTITY_TEXT_BYTES_MAX]);
