@@ -1,0 +1,33 @@
+/*
+ * Anti-entropy (proto/state.md 6): two peers compare digests and send each other what the other
+ * lacks.
+ *
+ *     A -> B  digest(root)                    datagram, every period, to a random member
+ *     B -> A  digest(root, buckets, reply)    only when the roots differ
+ *     A -> B  summaries(dirty buckets)        stream from here on
+ *     B -> A  records that are newer at B, want(what is newer at A)
+ *     A -> B  the wanted records
+ */
+#ifndef SHOAL_STORE_SYNC_H
+#define SHOAL_STORE_SYNC_H
+
+#include "store/store.h"
+
+#define STORE_BUCKETS_COUNT 64
+/* Records in one answer end after this many bytes; the rest follows in the next round. */
+#define STORE_ANSWER_BYTES_MAX ((size_t)1 << 20)
+
+/* The hash of all that two peers must agree on. `ret_buckets` may be NULL. */
+uint64_t store_digest(const struct store *store, uint64_t ret_buckets[STORE_BUCKETS_COUNT]);
+/* Begins an exchange: appends a digest message. */
+void store_put_digest(const struct store *store, struct buf *datagram);
+/*
+ * Takes a digest, summaries or want (false: any other type) and appends the answer: what goes back
+ * as a datagram, what as one stream message; either may stay empty. Records of the answer come to
+ * the other's store_apply. Work and output are bounded by the message's size and
+ * STORE_ANSWER_BYTES_MAX plus one record.
+ */
+bool store_anti_entropy(struct store *store, struct instant now, const struct wire_message *message,
+                        struct buf *ret_datagram, struct buf *ret_stream);
+
+#endif
