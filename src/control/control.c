@@ -1,0 +1,167 @@
+#include "control/control.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "control_internal.h"
+
+/* Claims of one workload often change in bursts; acting on each alone would be quadratic. */
+#define CLAIMS_COALESCE_MS 5
+
+struct control *control_new(const struct control_config *config)
+{
+    ASSERT(config->node != 0 && config->generation != 0);
+    struct control *control = MEM_NEW(struct control);
+    control->config = *config;
+    control->config.capacity = (struct wire_resources){.pods = 0}; /* the ledger has its own copy */
+    control->ledger_changed = true;
+    prng_seed(&control->prng, config->seed);
+    place_ledger_init(&control->ledger, &config->capacity);
+    RB_INIT(&control->workloads);
+    RB_INIT(&control->due);
+    RB_INIT(&control->pods);
+    return control;
+}
+
+void control_free(struct control *control)
+{
+    if (control == NULL)
+        return;
+    struct control_workload *workload = NULL;
+    while ((workload = RB_ROOT(&control->workloads)) != NULL)
+        workload_free(control, workload);
+    pods_free(control);
+    place_ledger_fini(&control->ledger);
+    mem_free(control);
+}
+
+/* ---- marks */
+
+void control_object_changed(struct control *control, const uint8_t workload_uid[static 16],
+                            const char *key, boot_ms_t now_boot_ms)
+{
+    workload_due(control, workload_ensure(control, workload_uid, key), now_boot_ms);
+}
+
+void control_claims_changed(struct control *control, const uint8_t workload_uid[static 16],
+                            boot_ms_t now_boot_ms)
+{
+    struct control_workload *workload = workload_find(control, workload_uid);
+    if (workload != NULL)
+        workload_due(control, workload, now_boot_ms + CLAIMS_COALESCE_MS);
+}
+
+void control_submitted(struct control *control, const uint8_t workload_uid[static 16],
+                       boot_ms_t now_boot_ms)
+{
+    struct control_workload *workload = workload_find(control, workload_uid);
+    if (workload == NULL)
+        return;
+    workload->submitted_until_boot_ms = now_boot_ms + OFFER_SPAN_MS;
+    workload_due(control, workload, now_boot_ms);
+}
+
+void control_members_changed(struct control *control, boot_ms_t now_boot_ms)
+{
+    workloads_all_due(control, now_boot_ms);
+}
+
+/* ---- requests from peers */
+
+struct occupancy {
+    uint32_t ordinal;
+    bool taken;
+};
+
+static bool note_taken(void *context, const struct wire_claim *claim)
+{
+    struct occupancy *occupancy = context;
+    if (claim->slot.ordinal == occupancy->ordinal)
+        occupancy->taken = true;
+    return !occupancy->taken;
+}
+
+void control_offered(struct control *control, const struct control_view *view,
+                     const struct wire_offer *offer, const struct control_output *output)
+{
+    const struct scene scene = {.control = control, .view = view, .output = output};
+    struct control_workload *workload = workload_find(control, offer->slot.workload_uid);
+    if (workload == NULL || view->leaving)
+        return; /* the peer goes on by itself after OFFER_RETRY_MS */
+    workload_refresh(control, view, workload);
+    const struct control_member *self = member_of(view, control->config.node);
+    struct occupancy occupancy = {.ordinal = offer->slot.ordinal};
+    if (workload->deleted || !workload->spec_valid ||
+        workload->generation != offer->object_generation ||
+        occupancy.ordinal >= workload->slots_count || self == NULL)
+        return;
+    store_each_claim_of(view->store, workload->uid, note_taken, &occupancy);
+    enum place_verdict verdict = place_eligible(&workload->spec, self->record);
+    if (occupancy.taken)
+        return;
+    if (verdict == PLACE_ELIGIBLE)
+        (void)pod_claim(&scene, workload, occupancy.ordinal, 0, false, true, NULL, 0);
+    else
+        pod_decline(&scene, workload, occupancy.ordinal, place_verdict_text(verdict));
+}
+
+bool control_evict(struct control *control, const struct control_view *view,
+                   const uint8_t pod_uid[static 16], const struct control_output *output)
+{
+    const struct scene scene = {.control = control, .view = view, .output = output};
+    struct control_pod *pod = pod_find(control, pod_uid);
+    if (pod == NULL)
+        return false;
+    pod_stop(&scene, pod, "the pod was deleted", false);
+    return true;
+}
+
+/* ---- the clockwork */
+
+void control_run(struct control *control, const struct control_view *view,
+                 const struct control_output *output)
+{
+    const struct scene scene = {.control = control, .view = view, .output = output};
+    if (control->room_made) {
+        control->room_made = false;
+        workloads_retry_vacant(control, view->now.boot_ms + CLAIMS_COALESCE_MS);
+    }
+    struct control_workload *workload = NULL;
+    while ((workload = workloads_next_due(control)) != NULL &&
+           workload->due_boot_ms <= view->now.boot_ms) {
+        workload_postpone(control, workload);
+        workload_evaluate(&scene, workload);
+        /* What an evaluation asks for "now" comes in the next millisecond: time moves on, so this
+         * loop ends. */
+        if (workload->due_boot_ms <= view->now.boot_ms) {
+            workload_postpone(control, workload);
+            workload_due(control, workload, view->now.boot_ms + 1);
+        }
+        if (workload->deleted && !workload_has_pods(control, workload))
+            workload_free(control, workload);
+    }
+    pods_status_flush(&scene);
+}
+
+boot_ms_t control_deadline(const struct control *control)
+{
+    const struct control_workload *workload = workloads_next_due(control);
+    return workload == NULL ? BOOT_MS_NEVER : workload->due_boot_ms;
+}
+
+const struct place_ledger *control_ledger(const struct control *control)
+{
+    return &control->ledger;
+}
+
+size_t control_pods_count(const struct control *control)
+{
+    return control->pods_count;
+}
+
+void control_validate(const struct control *control, const struct control_view *view)
+{
+    place_ledger_validate(&control->ledger);
+    pods_validate(control, view);
+}

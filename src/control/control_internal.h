@@ -1,0 +1,183 @@
+/* What the rooms of this module share. */
+#ifndef SHOAL_CONTROL_INTERNAL_H
+#define SHOAL_CONTROL_INTERNAL_H
+
+#include "base/prng.h"
+#include "base/tree.h"
+#include "control/control.h"
+#include "place/chain.h"
+#include "place/eligible.h"
+#include "spec/workload.h"
+
+/* Healing (design 5): the heir of rank r starts by itself after r times this of silence. */
+#define HEIR_STEP_MS 300
+/* A slot that never had a claim: the peer that took the write offers it; the heirs step in only
+ * after this. */
+#define FIRST_PLACEMENT_WAIT_MS 1000
+/* One claim round to the other candidates: long enough for a LAN round trip and the gossip hot path
+ * (20 ms). */
+#define CLAIM_ROUND_MS 100
+/* An offer that was neither claimed nor declined goes to the next candidate after this. */
+#define OFFER_RETRY_MS 300
+/* How long the peer that took a write keeps proposing its slots. */
+#define OFFER_SPAN_MS 10000
+/* Candidates of a slot that compete by load at first placement, and that hear of a claim first
+ * (design 5). */
+#define TOP_CANDIDATES 4
+/* How long a decline stands: then the node is asked again. */
+#define DECLINE_HOLD_MS 15000
+/* Replicas of one workload; a larger number is a reason for `describe`, not a reason to fall over.
+ */
+#define SLOTS_MAX 10000
+
+struct control_slot {
+    boot_ms_t vacant_since_boot_ms; /* BOOT_MS_NEVER: claimed */
+    boot_ms_t offered_boot_ms;      /* BOOT_MS_NEVER: no offer is out */
+    uint64_t offered_node;
+    bool was_claimed;
+};
+
+struct control_workload {
+    RB_ENTRY(control_workload) by_uid;
+    RB_ENTRY(control_workload) by_due;
+    uint8_t uid[16];
+    char *key;
+    uint64_t hlc; /* version of the object that `spec` was decoded from; 0: none yet */
+    uint64_t generation;
+    bool deleted; /* no such object any more: our pods go */
+    bool spec_valid;
+    struct spec_workload spec;
+    struct control_slot *slots;
+    uint32_t slots_count;
+    boot_ms_t due_boot_ms;
+    boot_ms_t submitted_until_boot_ms; /* 0: the write was not ours */
+    boot_ms_t heal_since_boot_ms;      /* may_heal was false before: ranks count from here */
+    bool room_again;                   /* our own standing declines no longer hold */
+};
+
+struct control_pod {
+    RB_ENTRY(control_pod) by_uid;
+    uint8_t uid[16];
+    uint8_t workload_uid[16];
+    uint32_t ordinal;
+    uint64_t template_hash;
+    uint64_t grace_ms;
+    boot_ms_t intent_until_boot_ms; /* BOOT_MS_NEVER: started */
+    bool stopping;
+    bool finished; /* succeeded or failed for good: holds no resources */
+    bool replace;  /* once gone, the same slot is claimed again here at once (stop-first rollout) */
+};
+
+RB_HEAD(control_workloads, control_workload);
+RB_HEAD(control_due, control_workload);
+RB_HEAD(control_pods, control_pod);
+
+struct control {
+    struct control_config config;
+    struct prng prng;
+    struct place_ledger ledger;
+    struct control_workloads workloads;
+    struct control_due due;
+    struct control_pods pods;
+    size_t pods_count;
+    uint64_t pods_made_count;
+    bool ledger_changed;
+    bool room_made; /* resources came free: pending slots are worth another try */
+};
+
+/* One call's worth of context, to keep signatures short. */
+struct scene {
+    struct control *control;
+    const struct control_view *view;
+    const struct control_output *output;
+};
+
+/* What matters of a claim here. A copy: publishing changes the store under our feet. */
+struct held {
+    bool present;
+    bool ready;
+    enum wire_claim_state state;
+    uint8_t pod_uid[16];
+    uint64_t node;
+    uint64_t template_hash;
+    uint64_t object_generation;
+    wall_ms_t created_wall_ms;
+    wall_ms_t ready_wall_ms;
+    uint32_t rank;
+};
+
+/* All claims of one slot that count, as collected at the start of an evaluation. */
+struct slot_claims {
+    struct held best;      /* by held_better */
+    struct held own;       /* our best that is not stopping */
+    struct held own_other; /* a second one of ours (old beside new) */
+    uint32_t count;        /* claims of all nodes, stopping ones included */
+    bool old;              /* some claim has another than the current template */
+    bool current;          /* some claim has the current template and is not stopping */
+    bool done;             /* some claim has it and is available (Ready long enough) */
+};
+
+/* ---- workloads.c */
+struct control_workload *workload_find(const struct control *control, const uint8_t uid[static 16]);
+struct control_workload *workload_ensure(struct control *control, const uint8_t uid[static 16],
+                                         const char *key);
+void workload_free(struct control *control, struct control_workload *workload);
+void workload_refresh(struct control *control, const struct control_view *view,
+                      struct control_workload *workload);
+/* Not later than `boot_ms`. */
+void workload_due(struct control *control, struct control_workload *workload, boot_ms_t boot_ms);
+void workload_postpone(struct control *control,
+                       struct control_workload *workload); /* nothing due */
+struct control_workload *workloads_next_due(const struct control *control);
+void workloads_all_due(struct control *control, boot_ms_t boot_ms);
+void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);
+
+/* ---- order.c */
+struct held held_of(const struct wire_claim *claim);
+/* True when `a` should keep the slot rather than `b` (design 6: current generation, Ready, earliest
+ * start, rank). */
+bool held_better(const struct held *a, const struct held *b, uint64_t template_hash);
+bool held_finished(const struct held *held);
+/* Ready for min_ready_seconds, or finished; otherwise `ret_in_ms` says how long to wait
+ * (UINT64_MAX: not by waiting). */
+bool held_available(const struct held *held, uint32_t min_ready_seconds, wall_ms_t now_wall_ms,
+                    uint64_t *ret_in_ms);
+
+/* ---- pods.c */
+struct control_pod *pod_find(const struct control *control, const uint8_t uid[static 16]);
+/* Books and claims the slot for a new pod: intent first when `round`, else it starts at once.
+ * False: declined. */
+bool pod_claim(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
+               uint32_t rank, bool round, bool decline_if_full, const uint64_t *tell_first,
+               size_t tell_first_count);
+void pod_start(const struct scene *scene, struct control_workload *workload,
+               struct control_pod *pod);
+void pod_stop(const struct scene *scene, struct control_pod *pod, const char *reason, bool replace);
+void pod_decline(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
+                 const char *reason);
+bool workload_has_pods(const struct control *control, const struct control_workload *workload);
+void pods_status_flush(const struct scene *scene);
+void pods_validate(const struct control *control, const struct control_view *view);
+void pods_free(struct control *control);
+/* Our pods of the workload, in uid order; a pod may be freed by what is done to it. */
+struct control_pod *pods_first(const struct control *control);
+struct control_pod *pods_after(const struct control *control, const uint8_t uid[static 16]);
+
+/* ---- slots.c */
+void workload_evaluate(const struct scene *scene, struct control_workload *workload);
+/* The slot's chain of nodes that may run it and have not declined; self counts as not declined when
+ * it has room again. Caller frees with mem_free. */
+struct place_candidate *slot_chain(const struct scene *scene,
+                                   const struct control_workload *workload, uint32_t ordinal,
+                                   size_t *ret_count);
+const struct control_member *member_of(const struct control_view *view, uint64_t node);
+
+/* ---- offers.c */
+void offers_make(const struct scene *scene, struct control_workload *workload,
+                 const struct slot_claims *claims);
+
+/* ---- rollout.c */
+void rollout_advance(const struct scene *scene, struct control_workload *workload,
+                     const struct slot_claims *claims);
+
+#endif

@@ -1,0 +1,264 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "control_internal.h"
+
+const struct control_member *member_of(const struct control_view *view, uint64_t node)
+{
+    size_t low = 0;
+    size_t high = view->members_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (view->members[middle].node == node)
+            return &view->members[middle];
+        if (view->members[middle].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* ---- chains */
+
+static bool declined(const struct scene *scene, const struct control_workload *workload,
+                     uint32_t ordinal, uint64_t node)
+{
+    if (node == scene->control->config.node && workload->room_again)
+        return false;
+    const struct wire_decline *decline =
+        store_decline(scene->view->store, workload->uid, ordinal, node, scene->view->now.boot_ms);
+    return decline != NULL && decline->object_generation == workload->generation;
+}
+
+struct place_candidate *slot_chain(const struct scene *scene,
+                                   const struct control_workload *workload, uint32_t ordinal,
+                                   size_t *ret_count)
+{
+    const struct control_view *view = scene->view;
+    struct place_candidate *chain = MEM_NEW_ARRAY(struct place_candidate, view->members_count + 1);
+    size_t count = 0;
+    for (size_t pass = 0; pass < 2;
+         pass++) { /* nodes with a PreferNoSchedule taint come after all others */
+        size_t begin = count;
+        for (size_t i = 0; i < view->members_count; i++) {
+            const struct control_member *member = &view->members[i];
+            if (place_avoided(&workload->spec, member->record) != (pass == 1) ||
+                place_eligible(&workload->spec, member->record) != PLACE_ELIGIBLE ||
+                declined(scene, workload, ordinal, member->node))
+                continue;
+            uint64_t cpu_milli = member->record->capacity.cpu_milli;
+            chain[count++] =
+                (struct place_candidate){.node = member->node, .weight = cpu_milli ? cpu_milli : 1};
+        }
+        place_chain(workload->uid, ordinal, chain + begin, count - begin);
+    }
+    *ret_count = count;
+    return chain;
+}
+
+/* ---- what is held */
+
+struct collection {
+    const struct scene *scene;
+    struct control_workload *workload;
+    struct slot_claims *slots;
+};
+
+static void note_own(struct slot_claims *slot, const struct held *held, uint64_t template_hash)
+{
+    if (!slot->own.present || held_better(held, &slot->own, template_hash)) {
+        slot->own_other = slot->own;
+        slot->own = *held;
+    } else {
+        slot->own_other = *held;
+    }
+}
+
+static void note_claim(const struct collection *collection, struct slot_claims *slot,
+                       const struct held *held)
+{
+    const struct scene *scene = collection->scene;
+    const struct spec_workload *spec = &collection->workload->spec;
+    bool stopping = held->state == WIRE_CLAIM_STATE_STOPPING;
+    slot->count++;
+    if (!slot->best.present || held_better(held, &slot->best, spec->template_hash))
+        slot->best = *held;
+    if (held->template_hash != spec->template_hash) {
+        slot->old = true;
+    } else if (!stopping) {
+        uint64_t in_ms = UINT64_MAX;
+        slot->current = true;
+        if (held_available(held, spec->min_ready_seconds, scene->view->now.wall_ms, &in_ms))
+            slot->done = true;
+        else if (in_ms != UINT64_MAX)
+            workload_due(scene->control, collection->workload, scene->view->now.boot_ms + in_ms);
+    }
+    if (held->node == scene->control->config.node && !stopping)
+        note_own(slot, held, spec->template_hash);
+}
+
+static bool collect(void *context, const struct wire_claim *claim)
+{
+    const struct collection *collection = context;
+    struct held held = held_of(claim);
+    if (claim->slot.ordinal < collection->workload->slots_count)
+        note_claim(collection, &collection->slots[claim->slot.ordinal], &held);
+    return true;
+}
+
+/* Our pods that nobody wants: the workload is gone or has fewer replicas. */
+static void stop_unwanted(const struct scene *scene, const struct control_workload *workload)
+{
+    struct control_pod *pod = pods_first(scene->control);
+    while (pod != NULL) {
+        uint8_t uid[16];
+        memcpy(uid, pod->uid, sizeof(uid));
+        if (memcmp(pod->workload_uid, workload->uid, sizeof(pod->workload_uid)) == 0) {
+            if (workload->deleted)
+                pod_stop(scene, pod, "the workload was deleted", false);
+            else if (workload->spec_valid && pod->ordinal >= workload->slots_count)
+                pod_stop(scene, pod, "the workload was scaled down", false);
+        }
+        pod = pods_after(scene->control, uid);
+    }
+}
+
+/* ---- one slot */
+
+static bool same_pod(const struct held *a, const struct held *b)
+{
+    return memcmp(a->pod_uid, b->pod_uid, sizeof(a->pod_uid)) == 0;
+}
+
+/* Design 6: the surplus claim yields, and only after the winner is Ready; one that has not started
+ * yields at once. */
+static void yield_surplus(const struct scene *scene, const struct slot_claims *slot,
+                          const struct held *own)
+{
+    if (!own->present || same_pod(own, &slot->best))
+        return;
+    bool same_template = own->template_hash == slot->best.template_hash;
+    bool not_started = own->state == WIRE_CLAIM_STATE_INTENT && same_template;
+    bool winner_serves =
+        same_template ? slot->best.ready || held_finished(&slot->best) : slot->done;
+    if (!not_started && !winner_serves)
+        return;
+    struct control_pod *pod = pod_find(scene->control, own->pod_uid);
+    if (pod != NULL)
+        pod_stop(scene, pod, "another pod holds the slot", false);
+}
+
+static void start_matured(const struct scene *scene, struct control_workload *workload,
+                          const struct slot_claims *slot)
+{
+    if (!slot->own.present || slot->own.state != WIRE_CLAIM_STATE_INTENT)
+        return;
+    struct control_pod *pod = pod_find(scene->control, slot->own.pod_uid);
+    if (pod == NULL || pod->stopping || pod->intent_until_boot_ms == BOOT_MS_NEVER)
+        return;
+    if (scene->view->now.boot_ms < pod->intent_until_boot_ms)
+        workload_due(scene->control, workload, pod->intent_until_boot_ms);
+    else
+        pod_start(scene, workload, pod);
+}
+
+/* The heir of rank r starts after r * HEIR_STEP_MS of silence (design 5). */
+static void heal(const struct scene *scene, struct control_workload *workload, uint32_t ordinal)
+{
+    struct control *control = scene->control;
+    const struct control_slot *slot = &workload->slots[ordinal];
+    size_t chain_count = 0;
+    struct place_candidate *chain = slot_chain(scene, workload, ordinal, &chain_count);
+    uint32_t rank = 0;
+    while (rank < chain_count && chain[rank].node != control->config.node)
+        rank++;
+    if (rank < chain_count) {
+        boot_ms_t since_boot_ms = slot->vacant_since_boot_ms;
+        if (workload->heal_since_boot_ms > since_boot_ms)
+            since_boot_ms = workload->heal_since_boot_ms;
+        boot_ms_t at_boot_ms = since_boot_ms + (slot->was_claimed ? 0 : FIRST_PLACEMENT_WAIT_MS) +
+                               (boot_ms_t)rank * HEIR_STEP_MS;
+        uint64_t tell[TOP_CANDIDATES];
+        size_t tell_count = 0;
+        for (size_t i = 0; i < chain_count && tell_count < TOP_CANDIDATES; i++)
+            if (chain[i].node != control->config.node)
+                tell[tell_count++] = chain[i].node;
+        if (scene->view->now.boot_ms < at_boot_ms)
+            workload_due(control, workload, at_boot_ms);
+        else
+            (void)pod_claim(scene, workload, ordinal, rank, tell_count > 0, true, tell, tell_count);
+    } else {
+        workload_due(control, workload, scene->view->now.boot_ms + DECLINE_HOLD_MS);
+    }
+    mem_free(chain);
+}
+
+/* Recreate: nothing of the new template starts while anything of the old one is left. */
+static bool waits_for_old(const struct control_workload *workload, const struct slot_claims *claims)
+{
+    if (workload->spec.kind == SPEC_KIND_POD || !workload->spec.strategy.recreate)
+        return false;
+    for (uint32_t i = 0; i < workload->slots_count; i++)
+        if (claims[i].old)
+            return true;
+    return false;
+}
+
+static void fill_vacancies(const struct scene *scene, struct control_workload *workload,
+                           const struct slot_claims *claims)
+{
+    boot_ms_t now_boot_ms = scene->view->now.boot_ms;
+    bool blocked = waits_for_old(workload, claims);
+    bool submitted = workload->submitted_until_boot_ms > now_boot_ms;
+    for (uint32_t i = 0; i < workload->slots_count; i++) {
+        struct control_slot *slot = &workload->slots[i];
+        if (claims[i].count > 0) {
+            slot->vacant_since_boot_ms = BOOT_MS_NEVER;
+            slot->offered_boot_ms = BOOT_MS_NEVER;
+            slot->was_claimed = true;
+        } else if (slot->vacant_since_boot_ms == BOOT_MS_NEVER) {
+            slot->vacant_since_boot_ms = now_boot_ms;
+        }
+    }
+    if (blocked || scene->view->leaving)
+        return;
+    if (submitted)
+        offers_make(scene, workload, claims);
+    if (!scene->view->may_heal)
+        return;
+    for (uint32_t i = 0; i < workload->slots_count; i++)
+        if (claims[i].count == 0 && workload->slots[i].vacant_since_boot_ms != BOOT_MS_NEVER &&
+            !submitted)
+            heal(scene, workload, i);
+}
+
+static void note_healing(const struct scene *scene, struct control_workload *workload)
+{
+    if (!scene->view->may_heal)
+        workload->heal_since_boot_ms = BOOT_MS_NEVER;
+    else if (workload->heal_since_boot_ms == BOOT_MS_NEVER)
+        workload->heal_since_boot_ms = scene->view->now.boot_ms;
+}
+
+void workload_evaluate(const struct scene *scene, struct control_workload *workload)
+{
+    struct control *control = scene->control;
+    workload_refresh(control, scene->view, workload);
+    note_healing(scene, workload);
+    stop_unwanted(scene, workload);
+    if (workload->deleted || !workload->spec_valid)
+        return;
+    struct slot_claims *claims = MEM_NEW_ARRAY(struct slot_claims, workload->slots_count);
+    struct collection collection = {.scene = scene, .workload = workload, .slots = claims};
+    store_each_claim_of(scene->view->store, workload->uid, collect, &collection);
+    for (uint32_t i = 0; i < workload->slots_count; i++) {
+        yield_surplus(scene, &claims[i], claims[i].own_other);
+        yield_surplus(scene, &claims[i], claims[i].own);
+        start_matured(scene, workload, &claims[i]);
+    }
+    rollout_advance(scene, workload, claims);
+    fill_vacancies(scene, workload, claims);
+    mem_free(claims);
+}

@@ -1,0 +1,104 @@
+/* Why a slot has no Ready pod, in words, from what every peer knows. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "control_internal.h"
+
+#define REASONS_MAX 8
+
+struct tally {
+    char reasons[REASONS_MAX][PLACE_REASON_BYTES];
+    uint32_t counts[REASONS_MAX];
+    size_t reasons_count;
+};
+
+static void tally_add(struct tally *tally, const char *reason, size_t reason_bytes)
+{
+    if (reason_bytes >= PLACE_REASON_BYTES)
+        reason_bytes = PLACE_REASON_BYTES - 1;
+    for (size_t i = 0; i < tally->reasons_count; i++)
+        if (strlen(tally->reasons[i]) == reason_bytes &&
+            memcmp(tally->reasons[i], reason, reason_bytes) == 0) {
+            tally->counts[i]++;
+            return;
+        }
+    if (tally->reasons_count == REASONS_MAX)
+        return;
+    memcpy(tally->reasons[tally->reasons_count], reason, reason_bytes);
+    tally->reasons[tally->reasons_count][reason_bytes] = '\0';
+    tally->counts[tally->reasons_count++] = 1;
+}
+
+struct search {
+    uint32_t ordinal;
+    uint64_t template_hash;
+    bool found;
+    bool ready;
+    struct wire_claim claim; /* shallow */
+};
+
+static bool find_claim(void *context, const struct wire_claim *claim)
+{
+    struct search *search = context;
+    if (claim->slot.ordinal != search->ordinal)
+        return true;
+    struct held a = held_of(claim);
+    struct held b = held_of(&search->claim);
+    if (!search->found || held_better(&a, &b, search->template_hash))
+        search->claim = *claim;
+    search->found = true;
+    search->ready = search->ready || claim->ready;
+    return true;
+}
+
+static void describe_nodes(const struct scene *scene, const struct control_workload *workload,
+                           uint32_t ordinal, struct tally *tally)
+{
+    const struct control_view *view = scene->view;
+    for (size_t i = 0; i < view->members_count; i++) {
+        enum place_verdict verdict = place_eligible(&workload->spec, view->members[i].record);
+        const struct wire_decline *decline = store_decline(
+            view->store, workload->uid, ordinal, view->members[i].node, view->now.boot_ms);
+        const char *text = place_verdict_text(verdict);
+        if (verdict != PLACE_ELIGIBLE)
+            tally_add(tally, text, strlen(text));
+        else if (decline != NULL && decline->object_generation == workload->generation)
+            tally_add(tally, (const char *)decline->reason.data, decline->reason.size_bytes);
+        else
+            tally_add(tally, "has not answered yet", strlen("has not answered yet"));
+    }
+}
+
+const char *control_why(const struct control *control, const struct control_view *view,
+                        const uint8_t workload_uid[static 16], uint32_t ordinal, char *text,
+                        size_t text_bytes_max)
+{
+    struct buf why = BUF_INIT;
+    const struct control_workload *workload = workload_find(control, workload_uid);
+    struct search search = {.ordinal = ordinal};
+    if (workload != NULL && workload->spec_valid)
+        search.template_hash = workload->spec.template_hash;
+    store_each_claim_of(view->store, workload_uid, find_claim, &search);
+    if (workload == NULL || !workload->spec_valid) {
+        buf_append_text(&why, "the workload is not known here");
+    } else if (search.found && !search.ready) {
+        buf_printf(&why, "%s on node %016llx", wire_claim_state_name(search.claim.state),
+                   (unsigned long long)search.claim.node);
+        if (search.claim.message.size_bytes > 0)
+            buf_printf(&why, ": %.*s", (int)search.claim.message.size_bytes,
+                       (const char *)search.claim.message.data);
+    } else if (!search.found) {
+        struct tally tally = {.reasons_count = 0};
+        const struct scene scene = {.view = view};
+        describe_nodes(&scene, workload, ordinal, &tally);
+        buf_printf(&why, "0/%zu nodes are available", view->members_count);
+        for (size_t i = 0; i < tally.reasons_count; i++)
+            buf_printf(&why, "%s %u: %s", i == 0 ? ":" : ",", tally.counts[i], tally.reasons[i]);
+        if (!view->may_heal)
+            buf_append_text(&why, "; healing is on hold until the other members are heard");
+    }
+    (void)snprintf(text, text_bytes_max, "%s", buf_text(&why));
+    buf_fini(&why);
+    return text;
+}

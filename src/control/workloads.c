@@ -1,0 +1,137 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "control_internal.h"
+
+static int compare_uids(const struct control_workload *a, const struct control_workload *b)
+{
+    return memcmp(a->uid, b->uid, sizeof(a->uid));
+}
+
+static int compare_due(const struct control_workload *a, const struct control_workload *b)
+{
+    if (a->due_boot_ms != b->due_boot_ms)
+        return a->due_boot_ms < b->due_boot_ms ? -1 : 1;
+    return compare_uids(a, b);
+}
+
+TREE_GENERATE(control_workloads, control_workload, by_uid, compare_uids)
+TREE_GENERATE(control_due, control_workload, by_due, compare_due)
+
+struct control_workload *workload_find(const struct control *control, const uint8_t uid[static 16])
+{
+    struct control_workload key;
+    struct control_workloads workloads =
+        control->workloads; /* the head is one pointer; finding only reads */
+    memcpy(key.uid, uid, sizeof(key.uid));
+    return RB_FIND(control_workloads, &workloads, &key);
+}
+
+void workload_due(struct control *control, struct control_workload *workload, boot_ms_t boot_ms)
+{
+    if (boot_ms >= workload->due_boot_ms)
+        return;
+    RB_REMOVE(control_due, &control->due, workload);
+    workload->due_boot_ms = boot_ms;
+    RB_INSERT(control_due, &control->due, workload);
+}
+
+void workload_postpone(struct control *control, struct control_workload *workload)
+{
+    RB_REMOVE(control_due, &control->due, workload);
+    workload->due_boot_ms = BOOT_MS_NEVER;
+    RB_INSERT(control_due, &control->due, workload);
+}
+
+struct control_workload *workloads_next_due(const struct control *control)
+{
+    struct control_due due = control->due;
+    return RB_MIN(control_due, &due);
+}
+
+void workloads_all_due(struct control *control, boot_ms_t boot_ms)
+{
+    struct control_workload *workload = NULL;
+    RB_FOREACH (workload, control_workloads, &control->workloads)
+        workload_due(control, workload, boot_ms);
+}
+
+void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms)
+{
+    struct control_workload *workload = NULL;
+    RB_FOREACH (workload, control_workloads, &control->workloads) {
+        bool vacant = false;
+        for (uint32_t i = 0; i < workload->slots_count && !vacant; i++)
+            vacant = workload->slots[i].vacant_since_boot_ms != BOOT_MS_NEVER;
+        if (!vacant)
+            continue;
+        workload->room_again = true;
+        workload_due(control, workload, boot_ms);
+    }
+}
+
+struct control_workload *workload_ensure(struct control *control, const uint8_t uid[static 16],
+                                         const char *key)
+{
+    struct control_workload *workload = workload_find(control, uid);
+    if (workload != NULL)
+        return workload;
+    workload = MEM_NEW(struct control_workload);
+    memcpy(workload->uid, uid, sizeof(workload->uid));
+    workload->key = mem_strdup(key);
+    workload->due_boot_ms = BOOT_MS_NEVER;
+    RB_INSERT(control_workloads, &control->workloads, workload);
+    RB_INSERT(control_due, &control->due, workload);
+    return workload;
+}
+
+void workload_free(struct control *control, struct control_workload *workload)
+{
+    RB_REMOVE(control_workloads, &control->workloads, workload);
+    RB_REMOVE(control_due, &control->due, workload);
+    if (workload->spec_valid)
+        spec_workload_fini(&workload->spec);
+    mem_free(workload->slots);
+    mem_free(workload->key);
+    mem_free(workload);
+}
+
+static void resize_slots(struct control_workload *workload, uint32_t slots_count)
+{
+    if (slots_count > SLOTS_MAX)
+        slots_count = SLOTS_MAX;
+    if (slots_count == workload->slots_count)
+        return;
+    workload->slots = mem_realloc(workload->slots, slots_count, sizeof(*workload->slots));
+    for (uint32_t i = workload->slots_count; i < slots_count; i++)
+        workload->slots[i] = (struct control_slot){
+            .vacant_since_boot_ms = BOOT_MS_NEVER,
+            .offered_boot_ms = BOOT_MS_NEVER,
+        };
+    workload->slots_count = slots_count;
+}
+
+/* Decodes the newest version of the object, when it is one we have not seen. */
+void workload_refresh(struct control *control, const struct control_view *view,
+                      struct control_workload *workload)
+{
+    (void)control;
+    const struct store_object *object = store_object_by_uid(view->store, workload->uid);
+    workload->deleted = object == NULL && !store_uid_unknown(view->store, workload->uid);
+    if (object == NULL || object->version.hlc == workload->hlc)
+        return;
+    struct error error = ERROR_INIT;
+    struct spec_workload spec;
+    if (workload->spec_valid)
+        spec_workload_fini(&workload->spec);
+    workload->spec_valid = spec_workload_decode(object->body, &spec, &error) == 0;
+    workload->hlc = object->version.hlc;
+    workload->generation = object->generation;
+    if (!workload->spec_valid)
+        return;
+    workload->spec = spec;
+    resize_slots(workload, spec.replicas);
+    for (uint32_t i = 0; i < workload->slots_count; i++)
+        workload->slots[i].offered_boot_ms = BOOT_MS_NEVER;
+}
