@@ -89,7 +89,7 @@ void control_offered(struct control *control, const struct control_view *view,
     struct control_workload *workload = workload_find(control, offer->slot.workload_uid);
     if (workload == NULL || view->leaving)
         return; /* the peer goes on by itself after OFFER_RETRY_MS */
-    workload_refresh(control, view, workload);
+    workload_refresh(view, workload);
     const struct control_member *self = member_of(view, control->config.node);
     struct occupancy occupancy = {.ordinal = offer->slot.ordinal};
     if (workload->deleted || !workload->spec_valid ||

@@ -8,6 +8,8 @@
 #include "place/chain.h"
 #include "place/eligible.h"
 #include "spec/workload.h"
+#include "store/claims.h"
+#include "store/objects.h"
 
 /* Healing (design 5): the heir of rank r starts by itself after r times this of silence. */
 #define HEIR_STEP_MS 300
@@ -122,8 +124,7 @@ struct control_workload *workload_find(const struct control *control, const uint
 struct control_workload *workload_ensure(struct control *control, const uint8_t uid[static 16],
                                          const char *key);
 void workload_free(struct control *control, struct control_workload *workload);
-void workload_refresh(struct control *control, const struct control_view *view,
-                      struct control_workload *workload);
+void workload_refresh(const struct control_view *view, struct control_workload *workload);
 /* Not later than `boot_ms`. */
 void workload_due(struct control *control, struct control_workload *workload, boot_ms_t boot_ms);
 void workload_postpone(struct control *control,
@@ -170,6 +171,9 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
 struct place_candidate *slot_chain(const struct scene *scene,
                                    const struct control_workload *workload, uint32_t ordinal,
                                    size_t *ret_count);
+/* The node's decline of the slot at the workload's current generation stands. */
+bool slot_declined(const struct control_view *view, const struct control_workload *workload, uint32_t ordinal,
+                   uint64_t node);
 const struct control_member *member_of(const struct control_view *view, uint64_t node);
 
 /* ---- offers.c */

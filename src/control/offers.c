@@ -85,9 +85,7 @@ static bool awaits_answer(const struct scene *scene, struct control_workload *wo
     const struct control_slot *slot = &workload->slots[ordinal];
     if (slot->offered_boot_ms == BOOT_MS_NEVER)
         return false;
-    const struct wire_decline *decline = store_decline(
-        scene->view->store, workload->uid, ordinal, slot->offered_node, scene->view->now.boot_ms);
-    if (decline != NULL && decline->object_generation == workload->generation)
+    if (slot_declined(scene->view, workload, ordinal, slot->offered_node))
         return false;
     boot_ms_t until_boot_ms = slot->offered_boot_ms + OFFER_RETRY_MS;
     if (scene->view->now.boot_ms >= until_boot_ms)

@@ -337,7 +337,7 @@ static struct control_pod *book_known(const struct scene *scene, const struct wi
     struct control_workload *workload =
         workload_ensure(control, claim->slot.workload_uid, buf_text(&key));
     buf_fini(&key);
-    workload_refresh(control, scene->view, workload);
+    workload_refresh(scene->view, workload);
     workload_due(control, workload, scene->view->now.boot_ms);
     /* Without its document (it may arrive later) the claim itself says what the pod holds. */
     struct spec_workload bare = {

@@ -22,14 +22,49 @@ const struct control_member *member_of(const struct control_view *view, uint64_t
 
 /* ---- chains */
 
-static bool declined(const struct scene *scene, const struct control_workload *workload,
-                     uint32_t ordinal, uint64_t node)
+/* Nodes that said no to the slot at the current generation; few, since each is asked in turn. */
+struct decliners {
+    uint64_t generation;
+    uint64_t *nodes;
+    size_t count;
+    size_t capacity;
+};
+
+static bool note_decliner(void *context, const struct wire_decline *decline)
 {
-    if (node == scene->control->config.node && workload->room_again)
-        return false;
-    const struct wire_decline *decline =
-        store_decline(scene->view->store, workload->uid, ordinal, node, scene->view->now.boot_ms);
-    return decline != NULL && decline->object_generation == workload->generation;
+    struct decliners *decliners = context;
+    if (decline->object_generation == decliners->generation) {
+        MEM_GROW(decliners->nodes, decliners->count, decliners->capacity);
+        decliners->nodes[decliners->count++] = decline->node;
+    }
+    return true;
+}
+
+static struct decliners decliners_of(const struct control_view *view, const struct control_workload *workload,
+                                     uint32_t ordinal)
+{
+    struct decliners decliners = {.generation = workload->generation};
+    struct wire_slot slot = {.ordinal = ordinal};
+    memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
+    store_each_decline_of_slot(view->store, view->now, &slot, note_decliner, &decliners);
+    return decliners;
+}
+
+static bool has_declined(const struct decliners *decliners, uint64_t node)
+{
+    for (size_t i = 0; i < decliners->count; i++)
+        if (decliners->nodes[i] == node)
+            return true;
+    return false;
+}
+
+bool slot_declined(const struct control_view *view, const struct control_workload *workload, uint32_t ordinal,
+                   uint64_t node)
+{
+    struct decliners decliners = decliners_of(view, workload, ordinal);
+    bool declined = has_declined(&decliners, node);
+    mem_free(decliners.nodes);
+    return declined;
 }
 
 struct place_candidate *slot_chain(const struct scene *scene,
@@ -37,6 +72,7 @@ struct place_candidate *slot_chain(const struct scene *scene,
                                    size_t *ret_count)
 {
     const struct control_view *view = scene->view;
+    struct decliners decliners = decliners_of(view, workload, ordinal);
     struct place_candidate *chain = MEM_NEW_ARRAY(struct place_candidate, view->members_count + 1);
     size_t count = 0;
     for (size_t pass = 0; pass < 2;
@@ -44,9 +80,10 @@ struct place_candidate *slot_chain(const struct scene *scene,
         size_t begin = count;
         for (size_t i = 0; i < view->members_count; i++) {
             const struct control_member *member = &view->members[i];
+            bool self_again = workload->room_again && member->node == scene->control->config.node;
             if (place_avoided(&workload->spec, member->record) != (pass == 1) ||
                 place_eligible(&workload->spec, member->record) != PLACE_ELIGIBLE ||
-                declined(scene, workload, ordinal, member->node))
+                (!self_again && has_declined(&decliners, member->node)))
                 continue;
             uint64_t cpu_milli = member->record->capacity.cpu_milli;
             chain[count++] =
@@ -54,6 +91,7 @@ struct place_candidate *slot_chain(const struct scene *scene,
         }
         place_chain(workload->uid, ordinal, chain + begin, count - begin);
     }
+    mem_free(decliners.nodes);
     *ret_count = count;
     return chain;
 }
@@ -245,7 +283,7 @@ static void note_healing(const struct scene *scene, struct control_workload *wor
 void workload_evaluate(const struct scene *scene, struct control_workload *workload)
 {
     struct control *control = scene->control;
-    workload_refresh(control, scene->view, workload);
+    workload_refresh(scene->view, workload);
     note_healing(scene, workload);
     stop_unwanted(scene, workload);
     if (workload->deleted || !workload->spec_valid)

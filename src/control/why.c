@@ -43,30 +43,45 @@ static bool find_claim(void *context, const struct wire_claim *claim)
     struct search *search = context;
     if (claim->slot.ordinal != search->ordinal)
         return true;
-    struct held a = held_of(claim);
-    struct held b = held_of(&search->claim);
-    if (!search->found || held_better(&a, &b, search->template_hash))
+    struct held held = held_of(claim);
+    struct held known = held_of(&search->claim);
+    if (!search->found || held_better(&held, &known, search->template_hash))
         search->claim = *claim;
     search->found = true;
     search->ready = search->ready || claim->ready;
     return true;
 }
 
-static void describe_nodes(const struct scene *scene, const struct control_workload *workload,
-                           uint32_t ordinal, struct tally *tally)
+struct answers {
+    const struct control_workload *workload;
+    uint64_t node;
+    struct bytes reason;
+};
+
+static bool find_decline(void *context, const struct wire_decline *decline)
 {
-    const struct control_view *view = scene->view;
+    struct answers *answers = context;
+    if (decline->node != answers->node || decline->object_generation != answers->workload->generation)
+        return true;
+    answers->reason = decline->reason;
+    return false;
+}
+
+static void describe_nodes(const struct control_view *view, const struct control_workload *workload, uint32_t ordinal,
+                           struct tally *tally)
+{
+    struct wire_slot slot = {.ordinal = ordinal};
+    memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
     for (size_t i = 0; i < view->members_count; i++) {
         enum place_verdict verdict = place_eligible(&workload->spec, view->members[i].record);
-        const struct wire_decline *decline = store_decline(
-            view->store, workload->uid, ordinal, view->members[i].node, view->now.boot_ms);
-        const char *text = place_verdict_text(verdict);
-        if (verdict != PLACE_ELIGIBLE)
-            tally_add(tally, text, strlen(text));
-        else if (decline != NULL && decline->object_generation == workload->generation)
-            tally_add(tally, (const char *)decline->reason.data, decline->reason.size_bytes);
+        const char *text = verdict == PLACE_ELIGIBLE ? "has not answered yet" : place_verdict_text(verdict);
+        struct answers answers = {.workload = workload, .node = view->members[i].node};
+        if (verdict == PLACE_ELIGIBLE)
+            store_each_decline_of_slot(view->store, view->now, &slot, find_decline, &answers);
+        if (answers.reason.size_bytes > 0)
+            tally_add(tally, (const char *)answers.reason.data, answers.reason.size_bytes);
         else
-            tally_add(tally, "has not answered yet", strlen("has not answered yet"));
+            tally_add(tally, text, strlen(text));
     }
 }
 
@@ -90,8 +105,7 @@ const char *control_why(const struct control *control, const struct control_view
                        (const char *)search.claim.message.data);
     } else if (!search.found) {
         struct tally tally = {.reasons_count = 0};
-        const struct scene scene = {.view = view};
-        describe_nodes(&scene, workload, ordinal, &tally);
+        describe_nodes(view, workload, ordinal, &tally);
         buf_printf(&why, "0/%zu nodes are available", view->members_count);
         for (size_t i = 0; i < tally.reasons_count; i++)
             buf_printf(&why, "%s %u: %s", i == 0 ? ":" : ",", tally.counts[i], tally.reasons[i]);

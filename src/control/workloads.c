@@ -112,13 +112,18 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
     workload->slots_count = slots_count;
 }
 
-/* Decodes the newest version of the object, when it is one we have not seen. */
-void workload_refresh(struct control *control, const struct control_view *view,
-                      struct control_workload *workload)
+static bool is_deleted(const struct control_view *view, const struct control_workload *workload)
 {
-    (void)control;
+    const struct store_object *successor = store_object(view->store, workload->key);
+    return successor != NULL || store_is_deleted(view->store, workload->key, workload->uid);
+}
+
+/* Decodes the newest version of the object, when it is one we have not seen. A workload whose object is simply not
+ * known (yet) keeps its pods. */
+void workload_refresh(const struct control_view *view, struct control_workload *workload)
+{
     const struct store_object *object = store_object_by_uid(view->store, workload->uid);
-    workload->deleted = object == NULL && !store_uid_unknown(view->store, workload->uid);
+    workload->deleted = object == NULL && is_deleted(view, workload);
     if (object == NULL || object->version.hlc == workload->hlc)
         return;
     struct error error = ERROR_INIT;
