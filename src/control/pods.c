@@ -206,7 +206,6 @@ void pod_start(const struct scene *scene, struct control_workload *workload,
     buf_printf(&key, "%s/%.*s", workload->spec.namespace_name, (int)claim.pod_name.size_bytes,
                (const char *)claim.pod_name.data);
     wire_claim_encode(&claim, &tag);
-    scene->output->persist_claim(scene->output->context, &claim);
     effects_pod_start(scene->output->effects, pod->uid, buf_text(&key),
                       (struct bytes){.data = tag.data, .size_bytes = tag.size_bytes}, object->body);
     publish(scene, &claim, NULL, 0);
@@ -227,7 +226,6 @@ static void pod_gone(const struct scene *scene, struct control_pod *pod)
         claim.ready = false;
         claim.containers = NULL;
         claim.containers_count = 0;
-        scene->output->persist_claim(scene->output->context, &claim);
         publish(scene, &claim, NULL, 0);
     }
     bool again = pod->replace && workload != NULL && !workload->deleted && workload->spec_valid &&
@@ -285,7 +283,6 @@ static void finish(const struct scene *scene, struct control_pod *pod,
         return;
     pod->finished = true;
     unbook(scene->control, pod->uid);
-    scene->output->persist_claim(scene->output->context, claim);
 }
 
 void control_pod_status(struct control *control, const struct control_view *view,
@@ -386,7 +383,6 @@ void control_resume(struct control *control, const struct control_view *view,
     struct control_pod *pod = book_known(&scene, claim, false);
     if (pod == NULL) { /* the node has less to give than before */
         resumed.state = WIRE_CLAIM_STATE_RELEASED;
-        output->persist_claim(output->context, &resumed);
         return;
     }
     if (!pod->finished) {

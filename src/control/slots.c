@@ -282,7 +282,6 @@ static void note_healing(const struct scene *scene, struct control_workload *wor
 
 void workload_evaluate(const struct scene *scene, struct control_workload *workload)
 {
-    struct control *control = scene->control;
     workload_refresh(scene->view, workload);
     note_healing(scene, workload);
     stop_unwanted(scene, workload);
@@ -292,8 +291,8 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
     struct collection collection = {.scene = scene, .workload = workload, .slots = claims};
     store_each_claim_of(scene->view->store, workload->uid, collect, &collection);
     for (uint32_t i = 0; i < workload->slots_count; i++) {
-        yield_surplus(scene, &claims[i], claims[i].own_other);
-        yield_surplus(scene, &claims[i], claims[i].own);
+        yield_surplus(scene, &claims[i], &claims[i].own_other);
+        yield_surplus(scene, &claims[i], &claims[i].own);
         start_matured(scene, workload, &claims[i]);
     }
     rollout_advance(scene, workload, claims);

@@ -54,7 +54,6 @@ struct control_output {
     void (*publish_status)(void *context, const struct wire_resources *allocated);
     void (*send_offers)(void *context, uint64_t node, const char *workload_key,
                         const struct wire_offer *offers, size_t offers_count);
-    void (*persist_claim)(void *context, const struct wire_claim *claim); /* released: forget it */
 };
 
 struct control *control_new(const struct control_config *config);
