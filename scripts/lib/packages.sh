@@ -29,7 +29,7 @@ packages_unpack() {
     debs=$(mktemp -d)
     _apt_lists_present || _apt_update
     (
-        cd "$debs"
+        cd "$debs" || exit
         _apt "$SHOAL_CACHE/apt.log" download "$@" || {
             _apt_update
             quietly "$SHOAL_CACHE/apt.log" _apt_run download "$@"
