@@ -318,7 +318,7 @@ void control_pod_status(struct control *control, const struct control_view *view
     struct wire_claim claim = *now;
     apply_status(&scene, pod, &claim, status);
     if (claim.state == WIRE_CLAIM_STATE_SUCCEEDED || claim.state == WIRE_CLAIM_STATE_FAILED)
-        finish(&scene, pod, &claim);
+        finish(&scene, pod);
     if (!wire_claim_equal(&claim, now))
         publish(&scene, &claim, NULL, 0);
 }
@@ -371,7 +371,7 @@ void control_adopt(struct control *control, const struct control_view *view,
     apply_status(&scene, pod, &adopted, status);
     publish(&scene, &adopted, NULL, 0);
     if (adopted.state == WIRE_CLAIM_STATE_SUCCEEDED || adopted.state == WIRE_CLAIM_STATE_FAILED)
-        finish(&scene, pod, &adopted);
+        finish(&scene, pod);
 }
 
 void control_resume(struct control *control, const struct control_view *view,
