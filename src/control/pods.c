@@ -276,8 +276,7 @@ static void apply_status(const struct scene *scene, struct control_pod *pod,
     claim->containers_count = status->containers_count;
 }
 
-static void finish(const struct scene *scene, struct control_pod *pod,
-                   const struct wire_claim *claim)
+static void finish(const struct scene *scene, struct control_pod *pod)
 {
     if (pod->finished)
         return;
