@@ -137,12 +137,14 @@ struct brain_object {
     struct bytes body; /* canonical JSON */
 };
 
-/* NULL when there is none (or only a tombstone). O(log n). */
-const struct brain_object *brain_object(const struct brain *brain, const char *key);
+/* False when there is none (or only a tombstone). O(log n). */
+bool brain_object(const struct brain *brain, const char *key, struct brain_object *ret_object);
 /* In key order, those that begin with `prefix` ("" for all). The callback returns false to stop. */
 typedef bool (*brain_object_visit)(void *context, const struct brain_object *object);
 void brain_each_object(const struct brain *brain, const char *prefix, brain_object_visit visit,
                        void *context);
+/* Earlier and losing versions, newest first, the current one left out. */
+void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit, void *context);
 /* The newest version seen: a list's resourceVersion. */
 uint64_t brain_hlc(const struct brain *brain);
 
@@ -175,7 +177,7 @@ const struct wire_claim *brain_claim_of_pod(const struct brain *brain,
                                             const uint8_t pod_uid[static 16]);
 
 /* Why a slot has no Ready pod, in words; "" when it has one. Returns `text`. */
-const char *brain_why_pending(const struct brain *brain, const uint8_t workload_uid[static 16],
+const char *brain_why_pending(struct brain *brain, const uint8_t workload_uid[static 16],
                               uint32_t ordinal, char *text, size_t text_bytes_max);
 
 struct brain_stats {
@@ -194,6 +196,6 @@ struct brain_stats {
 void brain_stats(const struct brain *brain, struct brain_stats *ret_stats);
 
 /* Checks every invariant of every module; asserts. For tests and the simulator. O(n). */
-void brain_validate(const struct brain *brain);
+void brain_validate(struct brain *brain);
 
 #endif

@@ -1,0 +1,105 @@
+/* What the rooms of this module share. */
+#ifndef SHOAL_BRAIN_INTERNAL_H
+#define SHOAL_BRAIN_INTERNAL_H
+
+#include "base/prng.h"
+#include "control/control.h"
+#include "gossip/gossip.h"
+#include "member/member.h"
+#include "shoal/brain.h"
+#include "store/claims.h"
+#include "store/objects.h"
+#include "store/store.h"
+#include "store/sync.h"
+
+/* Anti-entropy: the normal period, the one while something is known to differ, and what counts as caught up when
+ * writes never pause. */
+#define SYNC_PERIOD_MS      2000
+#define SYNC_FAST_PERIOD_MS 200
+#define SYNC_ASSUMED_MS     5000
+/* Members known from before the start get this long to answer before the slots they may hold are healed. */
+#define START_HOLD_MS 10000
+/* Own pods that do not run any more are started again only after peers had this long to say who holds the slots. */
+#define RESUME_WAIT_MS 2000
+/* "My claims are complete" voids older ones, so it must not overtake the claims themselves. */
+#define CLAIMS_COMPLETE_DELAY_MS 2000
+/* Requests that wait for the disk. */
+#define REPLIES_MAX 4096
+
+struct pending_reply {
+    uint64_t request;
+    uint64_t sequence; /* of the last write it depends on */
+    struct bytes payload; /* owned */
+};
+
+struct resumable {
+    struct buf encoded; /* wire_claim */
+    bool adopted;
+};
+
+struct brain {
+    struct brain_config config;
+    uint64_t node;
+    struct member_table *members;
+    struct gossip *gossip;
+    struct store *store;
+    struct control *control;
+    struct prng prng;
+    struct wire_arena arena;
+    struct member_output member_output;
+    struct instant now;
+    struct effects *effects; /* of the step under way */
+
+    uint64_t persist_sequence;
+    uint64_t persisted_sequence;
+    struct pending_reply *replies;
+    size_t replies_count, replies_capacity;
+    uint64_t uids_count;
+
+    struct resumable *resumables;
+    size_t resumables_count, resumables_capacity;
+
+    bool started, adoption_done, synced, alone_at_start, leaving, members_changed, could_heal;
+    boot_ms_t start_boot_ms;
+    boot_ms_t sync_boot_ms;            /* next exchange */
+    boot_ms_t first_exchange_boot_ms;  /* BOOT_MS_NEVER: none yet */
+    boot_ms_t claims_complete_boot_ms; /* BOOT_MS_NEVER: not planned or said */
+    bool claims_complete;
+
+    struct control_member *candidates; /* cache, refreshed when members_changed */
+    size_t candidates_count;
+
+    struct brain_stats stats;
+};
+
+/* ---- records.c */
+struct control_view control_view_of(struct brain *brain);
+struct control_output control_output_of(struct brain *brain);
+/* Acts on a change of the store: disk, peers, readers, control. */
+void record_changed(struct brain *brain, const struct store_change *change);
+void records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer);
+void records_say_complete(struct brain *brain);
+bool is_workload_key(const char *key);
+
+/* ---- swim.c */
+struct member_table *swim_new_table(const struct brain_config *config, struct instant now);
+void swim_start(struct brain *brain);
+void swim_stats(const struct brain *brain, struct brain_stats *stats);
+/* When healing may begin because a hold ends; BOOT_MS_NEVER: no hold. */
+boot_ms_t swim_hold_deadline(const struct brain *brain);
+void swim_carry_out(struct brain *brain);
+void swim_refresh_candidates(struct brain *brain);
+void swim_flush_rumours(struct brain *brain);
+void swim_sync_with(struct brain *brain, uint64_t node);
+void swim_sync_due(struct brain *brain);
+bool swim_may_heal(const struct brain *brain);
+
+/* ---- receive.c */
+void receive_payload(struct brain *brain, uint64_t node, const struct address *address, struct bytes payload,
+                     bool stream);
+
+/* ---- requests.c */
+void request_take(struct brain *brain, const struct brain_request *request);
+void replies_release(struct brain *brain);
+
+#endif

@@ -1,0 +1,103 @@
+#include <string.h>
+
+#include "brain_internal.h"
+
+static void take_swim(struct brain *brain, uint64_t node, const struct address *address,
+                      const struct wire_message *message)
+{
+    if (member_receive(brain->members, brain->now, node, address, message, &brain->member_output) != MEMBER_OK)
+        brain->stats.messages_refused++;
+    swim_carry_out(brain);
+}
+
+static void take_offer(struct brain *brain, const struct wire_offer *offer)
+{
+    struct control_view view = control_view_of(brain);
+    struct control_output output = control_output_of(brain);
+    control_offered(brain->control, &view, offer, &output);
+}
+
+static void take_evict(struct brain *brain, const struct wire_evict *evict)
+{
+    struct control_view view = control_view_of(brain);
+    struct control_output output = control_output_of(brain);
+    (void)control_evict(brain->control, &view, evict->pod_uid, &output);
+}
+
+static void take_anti_entropy(struct brain *brain, uint64_t node, const struct address *address,
+                              const struct wire_message *message)
+{
+    struct buf datagram = BUF_INIT;
+    struct buf stream = BUF_INIT;
+    uint64_t root = store_digest(brain->store, NULL);
+    if (message->type == WIRE_MESSAGE_DIGEST) {
+        if (message->as.digest.root == root)
+            brain->synced = true;
+        else
+            brain->stats.anti_entropy_repairs++;
+    }
+    (void)store_anti_entropy(brain->store, brain->now, message, &datagram, &stream);
+    if (datagram.size_bytes > DATAGRAM_BYTES_MAX) {
+        buf_append(&stream, datagram.data, datagram.size_bytes);
+        buf_clear(&datagram);
+    }
+    if (datagram.size_bytes > 0)
+        effects_datagram(brain->effects, node, address, (struct bytes){datagram.data, datagram.size_bytes});
+    if (stream.size_bytes > 0)
+        effects_stream(brain->effects, node, address, (struct bytes){stream.data, stream.size_bytes});
+    buf_fini(&datagram);
+    buf_fini(&stream);
+}
+
+static void take(struct brain *brain, uint64_t node, const struct address *address, const struct wire_message *message,
+                 struct buf *answer)
+{
+    switch (message->type) {
+    case WIRE_MESSAGE_OBJECT:
+    case WIRE_MESSAGE_CLAIM:
+    case WIRE_MESSAGE_DECLINE:
+    case WIRE_MESSAGE_NODE_STATUS:
+        records_apply(brain, message, answer);
+        return;
+    case WIRE_MESSAGE_DIGEST:
+    case WIRE_MESSAGE_SUMMARIES:
+    case WIRE_MESSAGE_WANT:
+        take_anti_entropy(brain, node, address, message);
+        return;
+    case WIRE_MESSAGE_OFFER:
+        take_offer(brain, &message->as.offer);
+        return;
+    case WIRE_MESSAGE_EVICT:
+        take_evict(brain, &message->as.evict);
+        return;
+    default:
+        take_swim(brain, node, address, message);
+    }
+}
+
+void receive_payload(struct brain *brain, uint64_t node, const struct address *address, struct bytes payload,
+                     bool stream)
+{
+    struct buf answer = BUF_INIT;
+    member_heard(brain->members, brain->now, node, address, &brain->member_output);
+    swim_carry_out(brain);
+    wire_arena_reset(&brain->arena);
+    while (payload.size_bytes > 0) {
+        struct wire_message message;
+        size_t consumed_bytes = 0;
+        enum wire_verdict verdict = wire_message_decode(payload, &brain->arena, &message, &consumed_bytes);
+        if (verdict != WIRE_OK) {
+            brain->stats.messages_refused++;
+            brain->stats.refused_by_verdict[verdict]++;
+            if (verdict != WIRE_UNKNOWN_TYPE)
+                break; /* where the next message begins is not known */
+        } else {
+            take(brain, node, address, &message, stream ? &answer : NULL);
+        }
+        payload.data += consumed_bytes;
+        payload.size_bytes -= consumed_bytes;
+    }
+    if (answer.size_bytes > 0)
+        effects_stream(brain->effects, node, address, (struct bytes){answer.data, answer.size_bytes});
+    buf_fini(&answer);
+}

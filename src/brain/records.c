@@ -1,0 +1,218 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "brain_internal.h"
+
+/* ---- what control sees and may ask for */
+
+struct control_view control_view_of(struct brain *brain)
+{
+    swim_refresh_candidates(brain);
+    return (struct control_view){
+        .now = brain->now,
+        .store = brain->store,
+        .members = brain->candidates,
+        .members_count = brain->candidates_count,
+        .may_heal = swim_may_heal(brain),
+        .leaving = brain->leaving,
+    };
+}
+
+static void tell(struct brain *brain, uint64_t node, const struct buf *payload)
+{
+    struct address address;
+    if (node == brain->node || !member_address(brain->members, node, &address))
+        return;
+    struct bytes bytes = {.data = payload->data, .size_bytes = payload->size_bytes};
+    if (bytes.size_bytes <= DATAGRAM_BYTES_MAX)
+        effects_datagram(brain->effects, node, &address, bytes);
+    else
+        effects_stream(brain->effects, node, &address, bytes);
+}
+
+static void publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first, size_t tell_first_count)
+{
+    struct brain *brain = context;
+    struct store_change change;
+    uint8_t workload_uid[16];
+    memcpy(workload_uid, claim->slot.workload_uid, sizeof(workload_uid));
+    if (store_write_claim(brain->store, brain->now, claim, &change) == STORE_LIMIT)
+        effects_trace(brain->effects, "claims: the limit is reached");
+    if (tell_first_count > 0) {
+        struct buf payload = BUF_INIT;
+        store_put_record(brain->store, &change, &payload);
+        for (size_t i = 0; i < tell_first_count && payload.size_bytes > 0; i++)
+            tell(brain, tell_first[i], &payload);
+        buf_fini(&payload);
+    }
+    record_changed(brain, &change);
+    control_claims_changed(brain->control, workload_uid, brain->now.boot_ms);
+}
+
+static void publish_decline(void *context, struct wire_decline *decline)
+{
+    struct brain *brain = context;
+    struct store_change change;
+    (void)store_write_decline(brain->store, brain->now, decline, &change);
+    record_changed(brain, &change);
+}
+
+static void publish_status(void *context, const struct wire_resources *allocated)
+{
+    struct brain *brain = context;
+    struct store_change change;
+    struct wire_node_status status = {
+        .allocated = *allocated,
+        .claims_complete = brain->claims_complete,
+        .holding = member_holding(brain->members, brain->now),
+    };
+    (void)store_write_node_status(brain->store, brain->now, &status, &change);
+    record_changed(brain, &change);
+}
+
+/* The object travels with the offers, so that the node can act at once. */
+static void send_offers(void *context, uint64_t node, const char *workload_key, const struct wire_offer *offers,
+                        size_t offers_count)
+{
+    struct brain *brain = context;
+    const struct store_object *object = store_object(brain->store, workload_key);
+    if (object == NULL)
+        return;
+    struct buf payload = BUF_INIT;
+    store_put_current(brain->store, workload_key, &payload);
+    for (size_t i = 0; i < offers_count; i++)
+        wire_put_offer(&payload, &offers[i]);
+    tell(brain, node, &payload);
+    buf_fini(&payload);
+}
+
+struct control_output control_output_of(struct brain *brain)
+{
+    return (struct control_output){
+        .context = brain,
+        .effects = brain->effects,
+        .publish_claim = publish_claim,
+        .publish_decline = publish_decline,
+        .publish_status = publish_status,
+        .send_offers = send_offers,
+    };
+}
+
+void records_say_complete(struct brain *brain)
+{
+    struct wire_resources allocated;
+    struct wire_device_count devices[PLACE_DEVICES_MAX];
+    brain->claims_complete = true;
+    brain->claims_complete_boot_ms = BOOT_MS_NEVER;
+    place_ledger_allocated(control_ledger(brain->control), &allocated, devices);
+    publish_status(brain, &allocated);
+}
+
+/* ---- changes of the store */
+
+static const enum effect_table effect_tables[] = {
+    [STORE_TABLE_OBJECT] = EFFECT_TABLE_OBJECT,
+    [STORE_TABLE_HISTORY] = EFFECT_TABLE_HISTORY,
+    [STORE_TABLE_CLAIM] = EFFECT_TABLE_CLAIM,
+};
+
+static void persist(struct brain *brain, const struct store_change *change)
+{
+    if (change->persists_count == 0)
+        return;
+    brain->persist_sequence++;
+    for (size_t i = 0; i < change->persists_count; i++) {
+        const struct store_persist *one = &change->persists[i];
+        effects_persist(brain->effects, brain->persist_sequence, effect_tables[one->table], one->key, one->payload);
+    }
+}
+
+/* One rumour a record: a newer version takes the place of an older one that still waits. */
+static uint64_t rumour_key(const struct store_change *change)
+{
+    return hash64_pair(change->record, change->type);
+}
+
+static void spread(struct brain *brain, const struct store_change *change)
+{
+    struct buf record = BUF_INIT;
+    store_put_record(brain->store, change, &record);
+    if (record.size_bytes > 0)
+        gossip_enqueue(brain->gossip, brain->now, GOSSIP_STATE, rumour_key(change), brain->node,
+                       (struct bytes){.data = record.data, .size_bytes = record.size_bytes});
+    buf_fini(&record);
+}
+
+static void notify(struct brain *brain, const struct store_change *change)
+{
+    struct bytes none = {.data = NULL};
+    if (change->type == WIRE_MESSAGE_OBJECT)
+        effects_notify(brain->effects, EFFECT_TABLE_OBJECT,
+                       (struct bytes){(const uint8_t *)change->key, strlen(change->key)}, none);
+    else if (change->type == WIRE_MESSAGE_CLAIM && change->claim != NULL)
+        effects_notify(brain->effects, EFFECT_TABLE_CLAIM,
+                       (struct bytes){change->claim->pod_uid, sizeof(change->claim->pod_uid)}, none);
+    else if (change->type == WIRE_MESSAGE_CLAIM)
+        effects_notify(brain->effects, EFFECT_TABLE_CLAIM, (struct bytes){(const uint8_t *)"released", 8}, none);
+}
+
+bool is_workload_key(const char *key)
+{
+    return strncmp(key, "deployments.apps/", strlen("deployments.apps/")) == 0 ||
+           strncmp(key, "pods/", strlen("pods/")) == 0;
+}
+
+static void mark(struct brain *brain, const struct store_change *change)
+{
+    boot_ms_t now_boot_ms = brain->now.boot_ms;
+    if (change->type == WIRE_MESSAGE_OBJECT) {
+        if (change->object != NULL && change->object->body.size_bytes > 0 && is_workload_key(change->key))
+            control_object_changed(brain->control, change->object->uid, change->key, now_boot_ms);
+        if (change->before != NULL && is_workload_key(change->key))
+            control_object_changed(brain->control, change->before->uid, change->key, now_boot_ms);
+    } else if (change->type == WIRE_MESSAGE_NODE_STATUS) {
+        brain->members_changed = true;
+    }
+}
+
+void record_changed(struct brain *brain, const struct store_change *change)
+{
+    persist(brain, change);
+    if (change->spread)
+        spread(brain, change);
+    if (change->loser != NULL)
+        effects_trace(brain->effects, "conflict: a write of %s lost to a concurrent one", change->key);
+    if (change->visible)
+        notify(brain, change);
+    if (change->visible || change->spread)
+        mark(brain, change);
+}
+
+/* ---- records from peers */
+
+static void mark_slot(struct brain *brain, const struct wire_message *message)
+{
+    if (message->type == WIRE_MESSAGE_CLAIM)
+        control_claims_changed(brain->control, message->as.claim.slot.workload_uid, brain->now.boot_ms);
+    else if (message->type == WIRE_MESSAGE_DECLINE)
+        control_claims_changed(brain->control, message->as.decline.slot.workload_uid, brain->now.boot_ms);
+}
+
+void records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
+{
+    struct store_change change;
+    enum store_verdict verdict = store_apply(brain->store, brain->now, STORE_REMOTE, message, &change);
+    if (change.answer && answer != NULL)
+        store_put_record(brain->store, &change, answer);
+    if (verdict == STORE_LIMIT || verdict == STORE_NONSENSE || verdict == STORE_AHEAD)
+        brain->stats.messages_refused++;
+    record_changed(brain, &change);
+    if (change.visible || change.spread)
+        mark_slot(brain, message);
+    if (verdict == STORE_FOREIGN_OWN && message->type == WIRE_MESSAGE_CLAIM && brain->adoption_done) {
+        (void)store_release_foreign(brain->store, brain->now, &message->as.claim, &change);
+        record_changed(brain, &change);
+    }
+}
