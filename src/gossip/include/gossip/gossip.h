@@ -1,0 +1,93 @@
+/*
+ * The rumour queue: what is still to be told to other members, how often it has been told, and in
+ * which order (proto/gossip.md 8). Pure: no time but what comes in, no randomness; whom to tell is
+ * the caller's choice.
+ *
+ * A rumour is one encoded top-level message. It leaves in two ways, and both count: appended to
+ * packets that go out anyway (gossip_fill), and in packets of its own while it is hot. The caller,
+ * when gossip_flush_due:
+ *
+ *     for each of GOSSIP_FANOUT random live members:
+ *         for (bool fresh = true; gossip_fill(g, packet, DATAGRAM_BYTES_MAX, members, fresh) > 0;
+ * fresh = false) send packet; clear packet while (gossip_take_large(g, members, payload)): stream
+ * payload to GOSSIP_FANOUT random live members gossip_flushed(g, now)
+ */
+#ifndef SHOAL_GOSSIP_GOSSIP_H
+#define SHOAL_GOSSIP_GOSSIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/time.h"
+
+/* Each class is sure of half of every packet: neither can starve the other. */
+enum gossip_class {
+    GOSSIP_SYSTEM, /* membership */
+    GOSSIP_STATE,  /* objects, claims, node status */
+};
+#define GOSSIP_CLASS_COUNT 2
+
+#define GOSSIP_FANOUT          4
+#define GOSSIP_SMALL_BYTES_MAX 1100 /* larger rumours go by stream */
+#define GOSSIP_PACKETS_MAX     8    /* packets for one target in one flush */
+
+struct gossip_config {
+    size_t rumours_max;    /* 0: 8,192 */
+    size_t bytes_max;      /* of all messages; 0: 16 MiB */
+    uint32_t coalesce_ms;  /* from the first new rumour to its flush; 0: 10 */
+    uint32_t round_gap_ms; /* between flushes of the same rumours; 0: 50 */
+};
+
+enum gossip_verdict {
+    GOSSIP_QUEUED,
+    GOSSIP_DROPPED, /* the queue is full of rumours that have been told less often: anti-entropy
+                       will carry it */
+};
+
+struct gossip;
+
+struct gossip *gossip_new(const struct gossip_config *config);
+void gossip_free(struct gossip *gossip); /* NULL is fine */
+
+/* Adds a rumour (copied), in place of an older one of the same (class, key, variant); variant 0
+ * replaces every variant of the key. origin: whose news it is, for fairness. At the limits the most
+ * told rumour is dropped, of the origin with the most. O(log n). */
+enum gossip_verdict gossip_enqueue(struct gossip *gossip, struct instant now,
+                                   enum gossip_class class, uint64_t key, uint64_t variant,
+                                   uint64_t origin, struct bytes message);
+/* Drops every variant of the key: it is not true any more. */
+void gossip_forget(struct gossip *gossip, enum gossip_class class, uint64_t key);
+void gossip_clear(struct gossip *gossip);
+
+/* Appends small rumours to `packet` while it holds at most `packet_bytes_max` in all: least told
+ * first, then fairly by origin, half of the room for each class as far as it is wanted. Each
+ * appended one counts as told once more, and is forgotten after
+ * gossip_transmissions(members_count). fresh_target: this packet goes to somebody new; otherwise it
+ * continues the previous one and repeats nothing. Returns how many it appended; with fewer than two
+ * members nothing. O(appended log n), O(n) when continuing. */
+size_t gossip_fill(struct gossip *gossip, struct buf *packet, size_t packet_bytes_max,
+                   size_t members_count, bool fresh_target);
+/* Takes the next rumour that is too large for a datagram; to be streamed to GOSSIP_FANOUT members.
+ * false: none. */
+bool gossip_take_large(struct gossip *gossip, struct buf *ret_message);
+
+/* There are rumours that have not been told often enough, and it is time. */
+bool gossip_flush_due(const struct gossip *gossip, struct instant now);
+/* A flush has been done (or there is nobody to tell). */
+void gossip_flushed(struct gossip *gossip, struct instant now);
+boot_ms_t gossip_deadline(const struct gossip *gossip); /* BOOT_MS_NEVER: nothing to do */
+
+/* How often one member tells a small rumour: GOSSIP_FANOUT at least. */
+uint32_t gossip_transmissions(enum gossip_class class, size_t members_count);
+
+struct gossip_stats {
+    size_t rumours_count[GOSSIP_CLASS_COUNT];
+    size_t bytes[GOSSIP_CLASS_COUNT];
+    uint64_t queued, superseded, told, finished, dropped;
+};
+void gossip_stats(const struct gossip *gossip, struct gossip_stats *ret_stats);
+void gossip_validate(const struct gossip *gossip);
+
+#endif
