@@ -45,7 +45,8 @@ enum seal_handshake_state {
     SEAL_HANDSHAKE_FAILED,
 };
 
-/* Opaque to callers. Points to the cluster and identity it was given, which must outlive it. */
+/* Its fields are its own. Points to the cluster and identity it was given, which must outlive it.
+ */
 struct seal_handshake {
     enum seal_handshake_state state;
     const struct seal_cluster *cluster;
@@ -56,6 +57,7 @@ struct seal_handshake {
     uint8_t flags;
     uint8_t in_bytes;
     uint8_t in[SEAL_HANDSHAKE_OUT_BYTES_MAX];
+    uint8_t hello[SEAL_HANDSHAKE_HELLO_BYTES];
     uint8_t ephemeral_secret[32];
     uint8_t ephemeral_public[32];
     uint8_t shared[32];
