@@ -2,12 +2,12 @@
  * The replay table: proto/envelope.md 3.5. The window is the ring of words of RFC 6479: advancing
  * clears whole words, and nothing is ever shifted.
  */
-#include <bsd/sys/tree.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/tree.h"
 #include "seal/datagram.h"
 
 #define WORD_BITS 64
@@ -39,7 +39,7 @@ static int sender_compare(const struct sender *a, const struct sender *b)
     return (a->id > b->id) - (a->id < b->id);
 }
 
-RB_GENERATE_INTERNAL(sender_tree, sender, by_id, sender_compare, static __attribute__((unused)))
+TREE_GENERATE(sender_tree, sender, by_id, sender_compare)
 
 struct seal_replay *seal_replay_new(size_t senders_max)
 {

@@ -64,9 +64,10 @@ struct seal_opened {
     struct bytes payload; /* inside the caller's buffer */
 };
 
-/* Verifies and opens `datagram` into `ret_plain` (which may be the datagram's own memory) as the
- * node of `self`. SEAL_OK fills `ret_opened`; for any other verdict nothing changed anywhere.
- * Refusing by header costs a few nanoseconds, refusing a forged tag under 2 us. */
+/* Verifies and opens `datagram` into `ret_plain` (room for SEAL_DATAGRAM_PAYLOAD_BYTES_MAX, no
+ * overlap) as the node of `self`. SEAL_OK fills `ret_opened`; any other verdict changed nothing but
+ * the contents of `ret_plain`. Refusing by header costs a few nanoseconds, refusing a forged tag
+ * about 2 us. */
 enum seal_verdict seal_datagram_open(const struct seal_cluster *cluster,
                                      const struct seal_sender *self, struct seal_replay *replay,
                                      struct bytes datagram, uint8_t *ret_plain,
