@@ -144,21 +144,34 @@ typedef bool (*brain_object_visit)(void *context, const struct brain_object *obj
 void brain_each_object(const struct brain *brain, const char *prefix, brain_object_visit visit,
                        void *context);
 /* Earlier and losing versions, newest first, the current one left out. */
-void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit, void *context);
+void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit,
+                        void *context);
 /* The newest version seen: a list's resourceVersion. */
 uint64_t brain_hlc(const struct brain *brain);
 
+enum brain_member_status {
+    BRAIN_MEMBER_UNKNOWN, /* heard of, has not answered yet */
+    BRAIN_MEMBER_ALIVE,
+    BRAIN_MEMBER_SUSPECT,
+    BRAIN_MEMBER_DEAD,
+    BRAIN_MEMBER_LEFT,
+};
+const char *brain_member_status_name(enum brain_member_status status);
+
+#define BRAIN_ACCUSERS_MAX 8
+
 struct brain_member {
-    const struct wire_member *record;
-    enum wire_member_status status;
+    uint64_t node;
+    const struct wire_member *record; /* generation and incarnation are in it */
+    enum brain_member_status status;
     bool self;
+    bool evictable; /* its claims may be taken over */
     bool claims_complete;
-    uint32_t incarnation;
-    boot_ms_t since_boot_ms;      /* in this status since */
-    boot_ms_t last_heard_boot_ms; /* any authenticated packet */
-    uint32_t rtt_us;              /* smoothed; 0: unknown */
-    uint32_t accusers_count;      /* while suspect */
-    uint64_t accusers[8];
+    boot_ms_t since_boot_ms;               /* in this status since */
+    boot_ms_t last_heard_boot_ms;          /* any authenticated packet; 0: never */
+    uint32_t rtt_us;                       /* smoothed; 0: unknown */
+    uint64_t accusers[BRAIN_ACCUSERS_MAX]; /* while suspect */
+    size_t accusers_count;
     const struct wire_resources *allocated; /* NULL: not known yet */
 };
 
@@ -186,7 +199,8 @@ struct brain_stats {
     uint64_t refused_by_verdict[16]; /* index: enum wire_verdict */
     uint64_t probes_sent, probes_failed, suspicions_raised, refutations, deaths_declared;
     uint32_t local_health; /* Lifeguard 0 (well) to 8 */
-    uint32_t members_alive, members_suspect, members_dead, members_left;
+    uint32_t members_unknown, members_alive, members_suspect, members_dead, members_left;
+    uint64_t members_hash; /* equal on peers that agree who lives */
     uint32_t broadcasts_queued;
     uint64_t anti_entropy_rounds, anti_entropy_repairs;
     uint64_t objects, claims, conflicts_lost;

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "brain_internal.h"
 
-/* Decoded lists of one received message, far above any that passes the limits of proto/gossip.toml. */
+/* Decoded lists of one received message, far above any that passes the limits of proto/gossip.toml.
+ */
 #define ARENA_BYTES_MAX ((size_t)32 << 20)
 
 static struct store *new_store(const struct brain_config *config)
@@ -44,10 +46,11 @@ struct brain *brain_new(const struct brain_config *config, struct instant now)
     brain->first_exchange_boot_ms = BOOT_MS_NEVER;
     brain->claims_complete_boot_ms = BOOT_MS_NEVER;
     brain->members_changed = true;
+    brain->candidates_stale = true;
     prng_seed(&brain->prng, config->seed);
     wire_arena_init(&brain->arena, ARENA_BYTES_MAX);
     brain->members = swim_new_table(config, now);
-    brain->gossip = gossip_new(hash64_pair(config->seed, 2));
+    brain->gossip = gossip_new(&(struct gossip_config){.coalesce_ms = 0});
     brain->store = new_store(config);
     brain->control = new_control(config);
     member_output_init(&brain->member_output);
@@ -85,7 +88,8 @@ static int restore_object(struct brain *brain, struct bytes payload, struct erro
     struct store_change change;
     enum wire_verdict verdict = wire_object_decode(payload, &brain->arena, &message.as.object);
     if (verdict != WIRE_OK)
-        return error_set(error, ERROR_CORRUPT, "an object on disk does not decode: %s", wire_verdict_name(verdict));
+        return error_set(error, ERROR_CORRUPT, "an object on disk does not decode: %s",
+                         wire_verdict_name(verdict));
     (void)store_apply(brain->store, brain->now, STORE_DISK, &message, &change);
     if (change.object != NULL && change.object->body.size_bytes > 0 && is_workload_key(change.key))
         control_object_changed(brain->control, change.object->uid, change.key, brain->now.boot_ms);
@@ -97,7 +101,8 @@ static int restore_claim(struct brain *brain, struct bytes payload, struct error
     struct wire_claim claim;
     enum wire_verdict verdict = wire_claim_decode(payload, &brain->arena, &claim);
     if (verdict != WIRE_OK)
-        return error_set(error, ERROR_CORRUPT, "a claim on disk does not decode: %s", wire_verdict_name(verdict));
+        return error_set(error, ERROR_CORRUPT, "a claim on disk does not decode: %s",
+                         wire_verdict_name(verdict));
     MEM_GROW(brain->resumables, brain->resumables_count, brain->resumables_capacity);
     struct resumable *resumable = &brain->resumables[brain->resumables_count++];
     *resumable = (struct resumable){.adopted = false};
@@ -110,14 +115,14 @@ static int restore_member(struct brain *brain, struct bytes payload, struct erro
     struct wire_member member;
     enum wire_verdict verdict = wire_member_decode(payload, &brain->arena, &member);
     if (verdict != WIRE_OK)
-        return error_set(error, ERROR_CORRUPT, "a member on disk does not decode: %s", wire_verdict_name(verdict));
-    if (member.node != brain->node)
-        member_restore(brain->members, brain->now, &member);
+        return error_set(error, ERROR_CORRUPT, "a member on disk does not decode: %s",
+                         wire_verdict_name(verdict));
+    member_restore(brain->members, &member);
     return 0;
 }
 
-int brain_restore(struct brain *brain, enum effect_table table, struct bytes key, struct bytes payload,
-                  struct error *error)
+int brain_restore(struct brain *brain, enum effect_table table, struct bytes key,
+                  struct bytes payload, struct error *error)
 {
     (void)key;
     ASSERT(!brain->started);
@@ -142,8 +147,10 @@ static struct wire_claim claim_of_pod(const struct brain_pod *pod)
     struct wire_claim claim = {
         .state = pod->state,
         .ready = pod->ready,
-        .reason = {(const uint8_t *)(pod->reason ? pod->reason : ""), pod->reason ? strlen(pod->reason) : 0},
-        .message = {(const uint8_t *)(pod->message ? pod->message : ""), pod->message ? strlen(pod->message) : 0},
+        .reason = {(const uint8_t *)(pod->reason ? pod->reason : ""),
+                   pod->reason ? strlen(pod->reason) : 0},
+        .message = {(const uint8_t *)(pod->message ? pod->message : ""),
+                    pod->message ? strlen(pod->message) : 0},
         .containers_count = pod->containers_count,
     };
     if (claim.reason.size_bytes > WIRE_CLAIM_REASON_BYTES_MAX)
@@ -167,7 +174,8 @@ static void adopt(struct brain *brain, const struct event *event)
     }
     for (size_t i = 0; i < brain->resumables_count; i++) {
         struct wire_claim known;
-        struct bytes encoded = {brain->resumables[i].encoded.data, brain->resumables[i].encoded.size_bytes};
+        struct bytes encoded = {brain->resumables[i].encoded.data,
+                                brain->resumables[i].encoded.size_bytes};
         if (wire_claim_decode(encoded, &brain->arena, &known) == WIRE_OK &&
             memcmp(known.pod_uid, claim.pod_uid, sizeof(claim.pod_uid)) == 0)
             brain->resumables[i].adopted = true;
@@ -217,7 +225,7 @@ static void leave(struct brain *brain, const struct event *event)
     control_stop_all(brain->control, &view, &output);
     member_leave(brain->members, brain->now, &brain->member_output);
     swim_carry_out(brain);
-    effects_reply(brain->effects, event->request.id, ERROR_NONE, (struct bytes){.data = NULL}, "%s", "");
+    brain->leave_request = event->request.id;
 }
 
 static void dispatch(struct brain *brain, const struct event *event)
@@ -234,16 +242,19 @@ static void dispatch(struct brain *brain, const struct event *event)
     case EVENT_STREAM:
         brain->stats.datagrams_received += event->kind == EVENT_DATAGRAM;
         brain->stats.streams_received += event->kind == EVENT_STREAM;
-        receive_payload(brain, event->node, &event->address, event->payload, event->kind == EVENT_STREAM);
+        receive_payload(brain, event->node, &event->address, event->payload,
+                        event->kind == EVENT_STREAM);
         return;
     case EVENT_UNREACHABLE:
-        member_unreachable(brain->members, brain->now, &event->address, event->refused, &brain->member_output);
+        member_unreachable(brain->members, brain->now, &event->address, event->refused,
+                           &brain->member_output);
         return;
     case EVENT_STREAM_FAILED:
-        member_stream_failed(brain->members, brain->now, event->node, &event->address, &brain->member_output);
+        member_stream_failed(brain->members, brain->now, event->node, &event->address,
+                             &brain->member_output);
         return;
     case EVENT_SEEDS:
-        member_set_seeds(brain->members, event->seeds, event->seeds_count);
+        member_set_seeds(brain->members, brain->now, event->seeds, event->seeds_count);
         return;
     case EVENT_REQUEST:
         request_take(brain, &event->request);
@@ -281,6 +292,8 @@ static void settle(struct brain *brain)
     if (may_heal != brain->could_heal || brain->members_changed)
         control_members_changed(brain->control, brain->now.boot_ms);
     brain->could_heal = may_heal;
+    brain->candidates_stale = brain->candidates_stale || brain->members_changed;
+    brain->members_changed = false;
     struct control_view view = control_view_of(brain);
     struct control_output output = control_output_of(brain);
     control_run(brain->control, &view, &output);
@@ -288,7 +301,8 @@ static void settle(struct brain *brain)
     swim_flush_rumours(brain);
 }
 
-void brain_step(struct brain *brain, struct instant now, const struct event *event, struct effects *effects)
+void brain_step(struct brain *brain, struct instant now, const struct event *event,
+                struct effects *effects)
 {
     ASSERT(now.boot_ms >= brain->now.boot_ms);
     brain->now = now;

@@ -12,14 +12,16 @@
 #include "store/store.h"
 #include "store/sync.h"
 
-/* Anti-entropy: the normal period, the one while something is known to differ, and what counts as caught up when
- * writes never pause. */
+/* Anti-entropy: the normal period, the one while something is known to differ, and what counts as
+ * caught up when writes never pause. */
 #define SYNC_PERIOD_MS      2000
 #define SYNC_FAST_PERIOD_MS 200
 #define SYNC_ASSUMED_MS     5000
-/* Members known from before the start get this long to answer before the slots they may hold are healed. */
+/* Members known from before the start get this long to answer before the slots they may hold are
+ * healed. */
 #define START_HOLD_MS 10000
-/* Own pods that do not run any more are started again only after peers had this long to say who holds the slots. */
+/* Own pods that do not run any more are started again only after peers had this long to say who
+ * holds the slots. */
 #define RESUME_WAIT_MS 2000
 /* "My claims are complete" voids older ones, so it must not overtake the claims themselves. */
 #define CLAIMS_COMPLETE_DELAY_MS 2000
@@ -28,7 +30,7 @@
 
 struct pending_reply {
     uint64_t request;
-    uint64_t sequence; /* of the last write it depends on */
+    uint64_t sequence;    /* of the last write it depends on */
     struct bytes payload; /* owned */
 };
 
@@ -59,16 +61,20 @@ struct brain {
     struct resumable *resumables;
     size_t resumables_count, resumables_capacity;
 
-    bool started, adoption_done, synced, alone_at_start, leaving, members_changed, could_heal;
+    bool started, adoption_done, synced, differs, alone_at_start, leaving, could_heal;
+    bool members_changed;  /* who is there: control looks at everything again */
+    bool candidates_stale; /* what is known of them */
     boot_ms_t start_boot_ms;
     boot_ms_t sync_boot_ms;            /* next exchange */
     boot_ms_t first_exchange_boot_ms;  /* BOOT_MS_NEVER: none yet */
     boot_ms_t claims_complete_boot_ms; /* BOOT_MS_NEVER: not planned or said */
     bool claims_complete;
 
-    struct control_member *candidates; /* cache, refreshed when members_changed */
-    size_t candidates_count;
+    struct control_member *candidates; /* cache */
+    size_t candidates_count, candidates_capacity;
+    size_t unknown_count; /* members known from before that have not been heard yet */
 
+    uint64_t leave_request; /* answered when the good-bye is told; 0: none */
     struct brain_stats stats;
 };
 
@@ -90,13 +96,15 @@ boot_ms_t swim_hold_deadline(const struct brain *brain);
 void swim_carry_out(struct brain *brain);
 void swim_refresh_candidates(struct brain *brain);
 void swim_flush_rumours(struct brain *brain);
+/* Where the member listens; false when it is not known. */
+bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_address);
 void swim_sync_with(struct brain *brain, uint64_t node);
 void swim_sync_due(struct brain *brain);
 bool swim_may_heal(const struct brain *brain);
 
 /* ---- receive.c */
-void receive_payload(struct brain *brain, uint64_t node, const struct address *address, struct bytes payload,
-                     bool stream);
+void receive_payload(struct brain *brain, uint64_t node, const struct address *address,
+                     struct bytes payload, bool stream);
 
 /* ---- requests.c */
 void request_take(struct brain *brain, const struct brain_request *request);

@@ -3,9 +3,12 @@
 #include "brain_internal.h"
 
 static void take_swim(struct brain *brain, uint64_t node, const struct address *address,
-                      const struct wire_message *message)
+                      const struct wire_message *message, bool stream)
 {
-    if (member_receive(brain->members, brain->now, node, address, message, &brain->member_output) != MEMBER_OK)
+    enum member_verdict verdict = member_receive(brain->members, brain->now, node, address,
+                                                 stream ? MEMBER_VIA_STREAM : MEMBER_VIA_DATAGRAM,
+                                                 message, &brain->member_output);
+    if (verdict == MEMBER_REFUSED || verdict == MEMBER_NOT_MEMBERSHIP || verdict == MEMBER_FULL)
         brain->stats.messages_refused++;
     swim_carry_out(brain);
 }
@@ -31,10 +34,8 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
     struct buf stream = BUF_INIT;
     uint64_t root = store_digest(brain->store, NULL);
     if (message->type == WIRE_MESSAGE_DIGEST) {
-        if (message->as.digest.root == root)
-            brain->synced = true;
-        else
-            brain->stats.anti_entropy_repairs++;
+        brain->differs = message->as.digest.root != root;
+        brain->synced = brain->synced || !brain->differs;
     }
     (void)store_anti_entropy(brain->store, brain->now, message, &datagram, &stream);
     if (datagram.size_bytes > DATAGRAM_BYTES_MAX) {
@@ -42,15 +43,17 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
         buf_clear(&datagram);
     }
     if (datagram.size_bytes > 0)
-        effects_datagram(brain->effects, node, address, (struct bytes){datagram.data, datagram.size_bytes});
+        effects_datagram(brain->effects, node, address,
+                         (struct bytes){datagram.data, datagram.size_bytes});
     if (stream.size_bytes > 0)
-        effects_stream(brain->effects, node, address, (struct bytes){stream.data, stream.size_bytes});
+        effects_stream(brain->effects, node, address,
+                       (struct bytes){stream.data, stream.size_bytes});
     buf_fini(&datagram);
     buf_fini(&stream);
 }
 
-static void take(struct brain *brain, uint64_t node, const struct address *address, const struct wire_message *message,
-                 struct buf *answer)
+static void take(struct brain *brain, uint64_t node, const struct address *address,
+                 const struct wire_message *message, struct buf *answer)
 {
     switch (message->type) {
     case WIRE_MESSAGE_OBJECT:
@@ -71,21 +74,26 @@ static void take(struct brain *brain, uint64_t node, const struct address *addre
         take_evict(brain, &message->as.evict);
         return;
     default:
-        take_swim(brain, node, address, message);
+        take_swim(brain, node, address, message, answer != NULL);
     }
 }
 
-void receive_payload(struct brain *brain, uint64_t node, const struct address *address, struct bytes payload,
-                     bool stream)
+void receive_payload(struct brain *brain, uint64_t node, const struct address *address,
+                     struct bytes payload, bool stream)
 {
     struct buf answer = BUF_INIT;
-    member_heard(brain->members, brain->now, node, address, &brain->member_output);
+    struct address known;
+    member_heard(brain->members, brain->now, node, address,
+                 stream ? MEMBER_VIA_STREAM : MEMBER_VIA_DATAGRAM, &brain->member_output);
+    if (stream && swim_address(brain, node, &known))
+        address = &known; /* a stream comes from an ephemeral port */
     swim_carry_out(brain);
     wire_arena_reset(&brain->arena);
     while (payload.size_bytes > 0) {
         struct wire_message message;
         size_t consumed_bytes = 0;
-        enum wire_verdict verdict = wire_message_decode(payload, &brain->arena, &message, &consumed_bytes);
+        enum wire_verdict verdict =
+            wire_message_decode(payload, &brain->arena, &message, &consumed_bytes);
         if (verdict != WIRE_OK) {
             brain->stats.messages_refused++;
             brain->stats.refused_by_verdict[verdict]++;
@@ -98,6 +106,7 @@ void receive_payload(struct brain *brain, uint64_t node, const struct address *a
         payload.size_bytes -= consumed_bytes;
     }
     if (answer.size_bytes > 0)
-        effects_stream(brain->effects, node, address, (struct bytes){answer.data, answer.size_bytes});
+        effects_stream(brain->effects, node, address,
+                       (struct bytes){answer.data, answer.size_bytes});
     buf_fini(&answer);
 }

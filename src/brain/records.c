@@ -23,7 +23,7 @@ struct control_view control_view_of(struct brain *brain)
 static void tell(struct brain *brain, uint64_t node, const struct buf *payload)
 {
     struct address address;
-    if (node == brain->node || !member_address(brain->members, node, &address))
+    if (node == brain->node || !swim_address(brain, node, &address))
         return;
     struct bytes bytes = {.data = payload->data, .size_bytes = payload->size_bytes};
     if (bytes.size_bytes <= DATAGRAM_BYTES_MAX)
@@ -32,7 +32,8 @@ static void tell(struct brain *brain, uint64_t node, const struct buf *payload)
         effects_stream(brain->effects, node, &address, bytes);
 }
 
-static void publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first, size_t tell_first_count)
+static void publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first,
+                          size_t tell_first_count)
 {
     struct brain *brain = context;
     struct store_change change;
@@ -66,15 +67,15 @@ static void publish_status(void *context, const struct wire_resources *allocated
     struct wire_node_status status = {
         .allocated = *allocated,
         .claims_complete = brain->claims_complete,
-        .holding = member_holding(brain->members, brain->now),
+        .holding = member_is_holding(brain->members),
     };
     (void)store_write_node_status(brain->store, brain->now, &status, &change);
     record_changed(brain, &change);
 }
 
 /* The object travels with the offers, so that the node can act at once. */
-static void send_offers(void *context, uint64_t node, const char *workload_key, const struct wire_offer *offers,
-                        size_t offers_count)
+static void send_offers(void *context, uint64_t node, const char *workload_key,
+                        const struct wire_offer *offers, size_t offers_count)
 {
     struct brain *brain = context;
     const struct store_object *object = store_object(brain->store, workload_key);
@@ -112,12 +113,6 @@ void records_say_complete(struct brain *brain)
 
 /* ---- changes of the store */
 
-static const enum effect_table effect_tables[] = {
-    [STORE_TABLE_OBJECT] = EFFECT_TABLE_OBJECT,
-    [STORE_TABLE_HISTORY] = EFFECT_TABLE_HISTORY,
-    [STORE_TABLE_CLAIM] = EFFECT_TABLE_CLAIM,
-};
-
 static void persist(struct brain *brain, const struct store_change *change)
 {
     if (change->persists_count == 0)
@@ -125,7 +120,8 @@ static void persist(struct brain *brain, const struct store_change *change)
     brain->persist_sequence++;
     for (size_t i = 0; i < change->persists_count; i++) {
         const struct store_persist *one = &change->persists[i];
-        effects_persist(brain->effects, brain->persist_sequence, effect_tables[one->table], one->key, one->payload);
+        effects_persist(brain->effects, brain->persist_sequence, one->table, one->key,
+                        one->payload);
     }
 }
 
@@ -140,8 +136,9 @@ static void spread(struct brain *brain, const struct store_change *change)
     struct buf record = BUF_INIT;
     store_put_record(brain->store, change, &record);
     if (record.size_bytes > 0)
-        gossip_enqueue(brain->gossip, brain->now, GOSSIP_STATE, rumour_key(change), brain->node,
-                       (struct bytes){.data = record.data, .size_bytes = record.size_bytes});
+        (void)gossip_enqueue(brain->gossip, brain->now, GOSSIP_STATE, rumour_key(change), 0,
+                             brain->node,
+                             (struct bytes){.data = record.data, .size_bytes = record.size_bytes});
     buf_fini(&record);
 }
 
@@ -153,9 +150,11 @@ static void notify(struct brain *brain, const struct store_change *change)
                        (struct bytes){(const uint8_t *)change->key, strlen(change->key)}, none);
     else if (change->type == WIRE_MESSAGE_CLAIM && change->claim != NULL)
         effects_notify(brain->effects, EFFECT_TABLE_CLAIM,
-                       (struct bytes){change->claim->pod_uid, sizeof(change->claim->pod_uid)}, none);
+                       (struct bytes){change->claim->pod_uid, sizeof(change->claim->pod_uid)},
+                       none);
     else if (change->type == WIRE_MESSAGE_CLAIM)
-        effects_notify(brain->effects, EFFECT_TABLE_CLAIM, (struct bytes){(const uint8_t *)"released", 8}, none);
+        effects_notify(brain->effects, EFFECT_TABLE_CLAIM,
+                       (struct bytes){(const uint8_t *)"released", 8}, none);
 }
 
 bool is_workload_key(const char *key)
@@ -168,12 +167,13 @@ static void mark(struct brain *brain, const struct store_change *change)
 {
     boot_ms_t now_boot_ms = brain->now.boot_ms;
     if (change->type == WIRE_MESSAGE_OBJECT) {
-        if (change->object != NULL && change->object->body.size_bytes > 0 && is_workload_key(change->key))
+        if (change->object != NULL && change->object->body.size_bytes > 0 &&
+            is_workload_key(change->key))
             control_object_changed(brain->control, change->object->uid, change->key, now_boot_ms);
         if (change->before != NULL && is_workload_key(change->key))
             control_object_changed(brain->control, change->before->uid, change->key, now_boot_ms);
     } else if (change->type == WIRE_MESSAGE_NODE_STATUS) {
-        brain->members_changed = true;
+        brain->candidates_stale = true;
     }
 }
 
@@ -183,7 +183,8 @@ void record_changed(struct brain *brain, const struct store_change *change)
     if (change->spread)
         spread(brain, change);
     if (change->loser != NULL)
-        effects_trace(brain->effects, "conflict: a write of %s lost to a concurrent one", change->key);
+        effects_trace(brain->effects, "conflict: a write of %s lost to a concurrent one",
+                      change->key);
     if (change->visible)
         notify(brain, change);
     if (change->visible || change->spread)
@@ -195,15 +196,18 @@ void record_changed(struct brain *brain, const struct store_change *change)
 static void mark_slot(struct brain *brain, const struct wire_message *message)
 {
     if (message->type == WIRE_MESSAGE_CLAIM)
-        control_claims_changed(brain->control, message->as.claim.slot.workload_uid, brain->now.boot_ms);
+        control_claims_changed(brain->control, message->as.claim.slot.workload_uid,
+                               brain->now.boot_ms);
     else if (message->type == WIRE_MESSAGE_DECLINE)
-        control_claims_changed(brain->control, message->as.decline.slot.workload_uid, brain->now.boot_ms);
+        control_claims_changed(brain->control, message->as.decline.slot.workload_uid,
+                               brain->now.boot_ms);
 }
 
 void records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
 {
     struct store_change change;
-    enum store_verdict verdict = store_apply(brain->store, brain->now, STORE_REMOTE, message, &change);
+    enum store_verdict verdict =
+        store_apply(brain->store, brain->now, STORE_REMOTE, message, &change);
     if (change.answer && answer != NULL)
         store_put_record(brain->store, &change, answer);
     if (verdict == STORE_LIMIT || verdict == STORE_NONSENSE || verdict == STORE_AHEAD)
@@ -211,7 +215,8 @@ void records_apply(struct brain *brain, const struct wire_message *message, stru
     record_changed(brain, &change);
     if (change.visible || change.spread)
         mark_slot(brain, message);
-    if (verdict == STORE_FOREIGN_OWN && message->type == WIRE_MESSAGE_CLAIM && brain->adoption_done) {
+    if (verdict == STORE_FOREIGN_OWN && message->type == WIRE_MESSAGE_CLAIM &&
+        brain->adoption_done) {
         (void)store_release_foreign(brain->store, brain->now, &message->as.claim, &change);
         record_changed(brain, &change);
     }

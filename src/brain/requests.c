@@ -16,7 +16,8 @@ static const enum store_verb store_verbs[] = {
 /* Unique by node, start and counter; random bits on top (RFC 9562 5.4: version 4). */
 static void make_uid(struct brain *brain, uint8_t ret_uid[static 16])
 {
-    const uint64_t words[] = {brain->node, brain->config.self.generation, brain->uids_count++, prng_next(&brain->prng)};
+    const uint64_t words[] = {brain->node, brain->config.self.generation, brain->uids_count++,
+                              prng_next(&brain->prng)};
     uint64_t halves[2] = {hash64(words, sizeof(words), 3), hash64(words, sizeof(words), 4)};
     for (int i = 0; i < 16; i++)
         ret_uid[i] = (uint8_t)(halves[i / 8] >> (56 - 8 * (i % 8)));
@@ -40,7 +41,8 @@ static void put_object(const struct store_object *object, struct buf *payload)
 
 static void reply_error(struct brain *brain, uint64_t request, const struct error *error)
 {
-    effects_reply(brain->effects, request, error->code, (struct bytes){.data = NULL}, "%s", error->message);
+    effects_reply(brain->effects, request, error->code, (struct bytes){.data = NULL}, "%s",
+                  error->message);
 }
 
 /* Answers when all that was written so far is on disk. Takes the payload. */
@@ -86,7 +88,8 @@ static bool in_namespace(const struct wire_claim *claim, const struct pod_search
     const uint8_t *slash = memchr(claim->workload_key.data, '/', claim->workload_key.size_bytes);
     if (slash == NULL)
         return false;
-    size_t rest_bytes = claim->workload_key.size_bytes - (size_t)(slash + 1 - claim->workload_key.data);
+    size_t rest_bytes =
+        claim->workload_key.size_bytes - (size_t)(slash + 1 - claim->workload_key.data);
     return rest_bytes > search->namespace_bytes && slash[1 + search->namespace_bytes] == '/' &&
            memcmp(slash + 1, search->namespace_name, search->namespace_bytes) == 0;
 }
@@ -95,7 +98,8 @@ static bool match_pod(void *context, const struct wire_claim *claim)
 {
     struct pod_search *search = context;
     if (claim->pod_name.size_bytes == search->name.size_bytes &&
-        memcmp(claim->pod_name.data, search->name.data, search->name.size_bytes) == 0 && in_namespace(claim, search))
+        memcmp(claim->pod_name.data, search->name.data, search->name.size_bytes) == 0 &&
+        in_namespace(claim, search))
         search->found = claim;
     return search->found == NULL;
 }
@@ -123,10 +127,11 @@ static bool evict_pod(struct brain *brain, const struct brain_request *request)
         struct control_view view = control_view_of(brain);
         struct control_output output = control_output_of(brain);
         (void)control_evict(brain->control, &view, evict.pod_uid, &output);
-    } else if (member_address(brain->members, search.found->node, &address)) {
+    } else if (swim_address(brain, search.found->node, &address)) {
         struct buf payload = BUF_INIT;
         wire_put_evict(&payload, &evict);
-        effects_stream(brain->effects, search.found->node, &address, (struct bytes){payload.data, payload.size_bytes});
+        effects_stream(brain->effects, search.found->node, &address,
+                       (struct bytes){payload.data, payload.size_bytes});
         buf_fini(&payload);
     }
     effects_reply(brain->effects, request->id, ERROR_NONE, (struct bytes){.data = NULL}, "%s", "");
@@ -143,7 +148,8 @@ void request_take(struct brain *brain, const struct brain_request *request)
     if (request->verb == BRAIN_DELETE && current == NULL && evict_pod(brain, request))
         return;
     if (brain->replies_count >= REPLIES_MAX) {
-        (void)error_set(&error, ERROR_LIMIT, "%d writes wait for the disk already; try again", REPLIES_MAX);
+        (void)error_set(&error, ERROR_LIMIT, "%d writes wait for the disk already; try again",
+                        REPLIES_MAX);
         reply_error(brain, request->id, &error);
         return;
     }
@@ -151,7 +157,8 @@ void request_take(struct brain *brain, const struct brain_request *request)
         .verb = store_verbs[request->verb],
         .key = request->key,
         .body = request->body,
-        .spec_changed = current != NULL && request->verb != BRAIN_DELETE && spec_changed(current->body, request->body),
+        .spec_changed = current != NULL && request->verb != BRAIN_DELETE &&
+                        spec_changed(current->body, request->body),
         .precondition_hlc = request->precondition_hlc,
         .precondition_uid = request->precondition_uid,
         .dry_run = request->dry_run,

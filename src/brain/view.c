@@ -4,8 +4,10 @@
 #include "brain_internal.h"
 
 /* Handed out as they are: the structs have the same members in the same order. */
-_Static_assert(sizeof(struct brain_object) == sizeof(struct store_object), "one layout for both views");
-_Static_assert(offsetof(struct brain_object, body) == offsetof(struct store_object, body), "one layout for both views");
+_Static_assert(sizeof(struct brain_object) == sizeof(struct store_object),
+               "one layout for both views");
+_Static_assert(offsetof(struct brain_object, body) == offsetof(struct store_object, body),
+               "one layout for both views");
 _Static_assert(offsetof(struct brain_object, version) == offsetof(struct store_object, version),
                "one layout for both views");
 
@@ -30,13 +32,15 @@ bool brain_object(const struct brain *brain, const char *key, struct brain_objec
     return object != NULL;
 }
 
-void brain_each_object(const struct brain *brain, const char *prefix, brain_object_visit visit, void *context)
+void brain_each_object(const struct brain *brain, const char *prefix, brain_object_visit visit,
+                       void *context)
 {
     struct object_visit each = {.visit = visit, .context = context};
     store_each_object(brain->store, prefix, visit_object, &each);
 }
 
-void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit, void *context)
+void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit,
+                        void *context)
 {
     struct object_visit each = {.visit = visit, .context = context};
     store_each_version(brain->store, key, visit_object, &each);
@@ -52,23 +56,81 @@ void brain_each_claim(const struct brain *brain, brain_claim_visit visit, void *
     store_each_claim(brain->store, visit, context);
 }
 
-void brain_each_claim_of(const struct brain *brain, const uint8_t workload_uid[static 16], brain_claim_visit visit,
-                         void *context)
+void brain_each_claim_of(const struct brain *brain, const uint8_t workload_uid[static 16],
+                         brain_claim_visit visit, void *context)
 {
     store_each_claim_of(brain->store, workload_uid, visit, context);
 }
 
-const struct wire_claim *brain_claim_of_pod(const struct brain *brain, const uint8_t pod_uid[static 16])
+const struct wire_claim *brain_claim_of_pod(const struct brain *brain,
+                                            const uint8_t pod_uid[static 16])
 {
     return store_claim_of_pod(brain->store, pod_uid);
 }
 
-const char *brain_why_pending(struct brain *brain, const uint8_t workload_uid[static 16], uint32_t ordinal, char *text,
-                              size_t text_bytes_max)
+const char *brain_why_pending(struct brain *brain, const uint8_t workload_uid[static 16],
+                              uint32_t ordinal, char *text, size_t text_bytes_max)
 {
     struct control_view view = control_view_of(brain);
     return control_why(brain->control, &view, workload_uid, ordinal, text, text_bytes_max);
 }
+
+/* ---- members */
+
+_Static_assert((int)BRAIN_MEMBER_UNKNOWN == (int)MEMBER_UNKNOWN &&
+                   (int)BRAIN_MEMBER_ALIVE == (int)MEMBER_ALIVE &&
+                   (int)BRAIN_MEMBER_SUSPECT == (int)MEMBER_SUSPECT &&
+                   (int)BRAIN_MEMBER_DEAD == (int)MEMBER_DEAD &&
+                   (int)BRAIN_MEMBER_LEFT == (int)MEMBER_LEFT,
+               "the public names of the same states");
+_Static_assert(BRAIN_ACCUSERS_MAX == MEMBER_ACCUSERS_MAX, "one limit");
+
+const char *brain_member_status_name(enum brain_member_status status)
+{
+    return member_status_name((enum member_status)status);
+}
+
+static struct brain_member member_of_view(const struct brain *brain, const struct member_view *view)
+{
+    const struct wire_node_status *status = store_node_status(brain->store, view->node);
+    struct brain_member member = {
+        .node = view->node,
+        .record = view->record,
+        .status = (enum brain_member_status)view->status,
+        .self = view->self,
+        .evictable = view->evictable,
+        .claims_complete = status != NULL && status->claims_complete,
+        .since_boot_ms = view->since_boot_ms,
+        .last_heard_boot_ms = view->last_heard_boot_ms,
+        .rtt_us = view->rtt_us,
+        .accusers_count = view->accusers_count,
+        .allocated = status != NULL ? &status->allocated : NULL,
+    };
+    memcpy(member.accusers, view->accusers, sizeof(member.accusers));
+    return member;
+}
+
+void brain_each_member(const struct brain *brain, brain_member_visit visit, void *context)
+{
+    for (size_t i = 0; i < member_count(brain->members); i++) {
+        struct member_view view;
+        member_at(brain->members, i, &view);
+        struct brain_member member = member_of_view(brain, &view);
+        if (!visit(context, &member))
+            return;
+    }
+}
+
+bool brain_member(const struct brain *brain, uint64_t node, struct brain_member *ret_member)
+{
+    struct member_view view;
+    if (!member_find(brain->members, node, &view))
+        return false;
+    *ret_member = member_of_view(brain, &view);
+    return true;
+}
+
+/* ---- accounts */
 
 static void copy_store_stats(const struct brain *brain, struct brain_stats *stats)
 {

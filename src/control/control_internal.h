@@ -172,8 +172,8 @@ struct place_candidate *slot_chain(const struct scene *scene,
                                    const struct control_workload *workload, uint32_t ordinal,
                                    size_t *ret_count);
 /* The node's decline of the slot at the workload's current generation stands. */
-bool slot_declined(const struct control_view *view, const struct control_workload *workload, uint32_t ordinal,
-                   uint64_t node);
+bool slot_declined(const struct control_view *view, const struct control_workload *workload,
+                   uint32_t ordinal, uint64_t node);
 const struct control_member *member_of(const struct control_view *view, uint64_t node);
 
 /* ---- offers.c */

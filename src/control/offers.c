@@ -12,8 +12,7 @@
 static uint64_t load_ppm(const struct control_member *member, const struct spec_requests *requests,
                          uint64_t extra)
 {
-    const struct wire_resources none = {.pods = 0};
-    const struct wire_resources *used = member->allocated != NULL ? member->allocated : &none;
+    const struct wire_resources *used = &member->allocated;
     const struct wire_resources *capacity = &member->record->capacity;
     const uint64_t pairs[][2] = {
         {used->cpu_milli + extra * requests->cpu_milli, capacity->cpu_milli},

@@ -40,8 +40,8 @@ static bool note_decliner(void *context, const struct wire_decline *decline)
     return true;
 }
 
-static struct decliners decliners_of(const struct control_view *view, const struct control_workload *workload,
-                                     uint32_t ordinal)
+static struct decliners decliners_of(const struct control_view *view,
+                                     const struct control_workload *workload, uint32_t ordinal)
 {
     struct decliners decliners = {.generation = workload->generation};
     struct wire_slot slot = {.ordinal = ordinal};
@@ -58,8 +58,8 @@ static bool has_declined(const struct decliners *decliners, uint64_t node)
     return false;
 }
 
-bool slot_declined(const struct control_view *view, const struct control_workload *workload, uint32_t ordinal,
-                   uint64_t node)
+bool slot_declined(const struct control_view *view, const struct control_workload *workload,
+                   uint32_t ordinal, uint64_t node)
 {
     struct decliners decliners = decliners_of(view, workload, ordinal);
     bool declined = has_declined(&decliners, node);

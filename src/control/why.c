@@ -61,20 +61,22 @@ struct answers {
 static bool find_decline(void *context, const struct wire_decline *decline)
 {
     struct answers *answers = context;
-    if (decline->node != answers->node || decline->object_generation != answers->workload->generation)
+    if (decline->node != answers->node ||
+        decline->object_generation != answers->workload->generation)
         return true;
     answers->reason = decline->reason;
     return false;
 }
 
-static void describe_nodes(const struct control_view *view, const struct control_workload *workload, uint32_t ordinal,
-                           struct tally *tally)
+static void describe_nodes(const struct control_view *view, const struct control_workload *workload,
+                           uint32_t ordinal, struct tally *tally)
 {
     struct wire_slot slot = {.ordinal = ordinal};
     memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
     for (size_t i = 0; i < view->members_count; i++) {
         enum place_verdict verdict = place_eligible(&workload->spec, view->members[i].record);
-        const char *text = verdict == PLACE_ELIGIBLE ? "has not answered yet" : place_verdict_text(verdict);
+        const char *text =
+            verdict == PLACE_ELIGIBLE ? "has not answered yet" : place_verdict_text(verdict);
         struct answers answers = {.workload = workload, .node = view->members[i].node};
         if (verdict == PLACE_ELIGIBLE)
             store_each_decline_of_slot(view->store, view->now, &slot, find_decline, &answers);

@@ -118,8 +118,8 @@ static bool is_deleted(const struct control_view *view, const struct control_wor
     return successor != NULL || store_is_deleted(view->store, workload->key, workload->uid);
 }
 
-/* Decodes the newest version of the object, when it is one we have not seen. A workload whose object is simply not
- * known (yet) keeps its pods. */
+/* Decodes the newest version of the object, when it is one we have not seen. A workload whose
+ * object is simply not known (yet) keeps its pods. */
 void workload_refresh(const struct control_view *view, struct control_workload *workload)
 {
     const struct store_object *object = store_object_by_uid(view->store, workload->uid);

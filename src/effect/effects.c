@@ -145,6 +145,11 @@ void effects_trace(struct effects *effects, const char *format, ...)
     va_end(arguments);
 }
 
+void effects_fatal(struct effects *effects, const char *text)
+{
+    append(effects, EFFECT_FATAL)->text = copy_text(effects, text);
+}
+
 static uint64_t hash_bytes(struct bytes bytes, uint64_t hash)
 {
     return hash64(bytes.size_bytes ? bytes.data : (const uint8_t *)"", bytes.size_bytes, hash);

@@ -1,8 +1,9 @@
 /*
- * The Kubernetes HTTP API (a documented subset) of one agent, without any I/O of its own: bytes of a connection come
- * in, bytes go out through the connection's transport. What the agent can do for it stands in `struct api_host`; what
- * the cluster looks like it reads from the brain. Any peer answers everything: what only another node can do (logs of
- * its pods) goes there through `peer_*`. One thread.
+ * The Kubernetes HTTP API (a documented subset) of one agent, without any I/O of its own: bytes of
+ * a connection come in, bytes go out through the connection's transport. What the agent can do for
+ * it stands in `struct api_host`; what the cluster looks like it reads from the brain. Any peer
+ * answers everything: what only another node can do (logs of its pods) goes there through `peer_*`.
+ * One thread.
  */
 #ifndef SHOAL_API_API_H
 #define SHOAL_API_API_H
@@ -41,8 +42,8 @@ enum api_log_state {
 };
 
 struct api_image {
-    const char *id;          /* "sha256:..." */
-    const char *references;  /* separated by spaces; "" when it has none */
+    const char *id;         /* "sha256:..." */
+    const char *references; /* separated by spaces; "" when it has none */
     uint64_t size_bytes;
     uint64_t loaded_wall_ms;
 };
@@ -57,7 +58,8 @@ struct api_peer_callbacks {
     void *context;
     void (*on_data)(void *context, struct bytes data);
     void (*on_writable)(void *context);
-    void (*on_closed)(void *context, const struct error *error); /* the last one; error NULL: in order */
+    void (*on_closed)(void *context,
+                      const struct error *error); /* the last one; error NULL: in order */
 };
 
 struct api_host {
@@ -65,36 +67,43 @@ struct api_host {
     struct brain *(*brain)(void *context);
     struct instant (*now)(void *context);
     const char *node_name;
-    const char *version;        /* "0.1.0" */
-    const char *cluster_id;     /* 32 hex digits */
+    const char *version;    /* "0.1.0" */
+    const char *cluster_id; /* 32 hex digits */
     const char *data_dir;
 
-    /* Writes; `reply` comes later from the loop, exactly once: `object` is an encoded wire_object, may be empty. */
+    /* Writes; `reply` comes later from the loop, exactly once: `object` is an encoded wire_object,
+     * may be empty. */
     void (*submit)(void *context, const struct brain_request *request,
-                   void (*reply)(void *user, enum error_code code, const char *message, struct bytes object),
+                   void (*reply)(void *user, enum error_code code, const char *message,
+                                 struct bytes object),
                    void *user);
 
     /* Logs of a pod of this node. */
-    int (*log_open)(void *context, const uint8_t pod_uid[static 16], const struct api_log_options *options,
-                    void (*on_more)(void *user), void *user, void **ret_log, struct error *error);
-    int (*log_read)(void *context, void *log, struct buf *out, size_t size_bytes_max, enum api_log_state *ret_state,
-                    struct error *error);
+    int (*log_open)(void *context, const uint8_t pod_uid[static 16],
+                    const struct api_log_options *options, void (*on_more)(void *user), void *user,
+                    void **ret_log, struct error *error);
+    int (*log_read)(void *context, void *log, struct buf *out, size_t size_bytes_max,
+                    enum api_log_state *ret_state, struct error *error);
     void (*log_close)(void *context, void *log);
 
-    /* Image archives, in pieces; `done` comes later from the loop, exactly once after finish: `references` one a
-     * line; error NULL on success. write: -1 ends the load. */
+    /* Image archives, in pieces; `done` comes later from the loop, exactly once after finish:
+     * `references` one a line; error NULL on success. write: -1 ends the load. */
     int (*image_begin)(void *context, void **ret_load, struct error *error);
     int (*image_write)(void *context, void *load, struct bytes data, struct error *error);
     void (*image_finish)(void *context, void *load,
-                         void (*done)(void *user, const char *references, const struct error *error), void *user);
+                         void (*done)(void *user, const char *references,
+                                      const struct error *error),
+                         void *user);
     void (*image_abort)(void *context, void *load);
-    void (*image_each)(void *context, void (*each)(void *user, const struct api_image *image), void *user);
+    void (*image_each)(void *context, void (*each)(void *user, const struct api_image *image),
+                       void *user);
 
-    void (*counter_each)(void *context, void (*each)(void *user, const struct api_counter *counter), void *user);
+    void (*counter_each)(void *context, void (*each)(void *user, const struct api_counter *counter),
+                         void *user);
 
     /* A byte stream to another node's API. */
-    int (*peer_open)(void *context, uint64_t node, const struct api_peer_callbacks *callbacks, void **ret_peer,
-                     struct error *error);
+    int (*peer_open)(void *context, uint64_t node, const struct api_peer_callbacks *callbacks,
+                     void **ret_peer, struct error *error);
     int (*peer_write)(void *context, void *peer, struct bytes data, struct error *error);
     void (*peer_close)(void *context, void *peer); /* no callback any more */
 };
@@ -111,14 +120,17 @@ void api_tick(struct api *api);
 
 struct api_transport {
     void *context;
-    void (*write)(void *context, struct bytes data); /* copies or queues; may not re-enter the api */
+    void (*write)(void *context,
+                  struct bytes data); /* copies or queues; may not re-enter the api */
     size_t (*queued_bytes)(void *context);
-    void (*close)(void *context); /* after what was written is out; api_connection_closed() follows later */
+    void (*close)(
+        void *context); /* after what was written is out; api_connection_closed() follows later */
 };
 
-/* NULL at API_CONNECTIONS_MAX (the caller closes). `from_peer`: another agent passes a request on; it is then answered
- * here or not at all, never passed on again. */
-struct api_connection *api_connection_new(struct api *api, const struct api_transport *transport, bool from_peer);
+/* NULL at API_CONNECTIONS_MAX (the caller closes). `from_peer`: another agent passes a request on;
+ * it is then answered here or not at all, never passed on again. */
+struct api_connection *api_connection_new(struct api *api, const struct api_transport *transport,
+                                          bool from_peer);
 void api_connection_data(struct api_connection *connection, struct bytes data);
 void api_connection_eof(struct api_connection *connection);
 /* The transport's queue has drained. */

@@ -29,7 +29,7 @@ struct control_config {
 struct control_member {
     uint64_t node;
     const struct wire_member *record;
-    const struct wire_resources *allocated; /* NULL: not known */
+    struct wire_resources allocated; /* zero while not known; devices are left out */
 };
 
 /* The world during one call. */

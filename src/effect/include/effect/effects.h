@@ -24,7 +24,8 @@ enum effect_kind {
     EFFECT_POD_STOP,  /* pod_uid, duration_ms = grace, text = reason */
     EFFECT_REPLY,     /* request, code, text = message, payload = encoded object (may be empty) */
     EFFECT_NOTIFY,    /* table, key, payload = encoded record: something readable changed */
-    EFFECT_TRACE,     /* text: one line for people and for the trace hash */
+    EFFECT_FATAL, /* text: this process must stop, loudly: its node key runs on a younger host */
+    EFFECT_TRACE, /* text: one line for people and for the trace hash */
 };
 
 enum effect_table {
@@ -85,6 +86,8 @@ void effects_notify(struct effects *effects, enum effect_table table, struct byt
                     struct bytes payload);
 void effects_trace(struct effects *effects, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+void effects_fatal(struct effects *effects, const char *text);
 
 /* Folds the whole list into a running hash: same seed, same trace. */
 uint64_t effects_hash(const struct effects *effects, uint64_t hash);

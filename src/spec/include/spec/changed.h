@@ -1,4 +1,5 @@
-/* What counts as a new generation of an object, as in Kubernetes: a change of anything but its metadata. */
+/* What counts as a new generation of an object, as in Kubernetes: a change of anything but its
+ * metadata. */
 #ifndef SHOAL_SPEC_CHANGED_H
 #define SHOAL_SPEC_CHANGED_H
 

@@ -65,6 +65,8 @@ void store_each_object(const struct store *store, const char *prefix, store_obje
 /* Earlier and losing versions of a name, newest first, the current one left out. */
 void store_each_version(const struct store *store, const char *key, store_object_visit visit,
                         void *context);
+/* Appends the name's current version as a record for peers; nothing when there is none. */
+void store_put_current(const struct store *store, const char *key, struct buf *out);
 /* True when the UID was deleted under this key and that is still remembered. */
 bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16]);
 

@@ -1,0 +1,335 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "brain_internal.h"
+
+struct member_table *swim_new_table(const struct brain_config *config, struct instant now)
+{
+    struct member_config *member = MEM_NEW(struct member_config);
+    member->self = config->self;
+    member->seed = hash64_pair(config->seed, 1);
+    member->seeds_count = config->seeds_count;
+    memcpy(member->seeds, config->seeds, sizeof(config->seeds[0]) * config->seeds_count);
+    switch (config->profile) {
+    case BRAIN_PROFILE_LAN:
+        member->timing = member_timing_lan();
+        break;
+    case BRAIN_PROFILE_WAN:
+        member->timing = member_timing_wan();
+        break;
+    case BRAIN_PROFILE_LOCAL:
+        member->timing = member_timing_local();
+        break;
+    case BRAIN_PROFILE_FAST:
+        member->timing = member_timing_fast();
+        break;
+    }
+    struct member_table *table = member_table_new(member, now);
+    mem_free(member);
+    return table;
+}
+
+void swim_start(struct brain *brain)
+{
+    brain->alone_at_start = brain->config.seeds_count == 0 && member_count(brain->members) == 1;
+    brain->synced = brain->alone_at_start;
+    brain->start_boot_ms = brain->now.boot_ms;
+    brain->sync_boot_ms = brain->now.boot_ms + SYNC_FAST_PERIOD_MS;
+    member_start(brain->members, brain->now, &brain->member_output);
+    swim_carry_out(brain);
+}
+
+static struct address address_of(const struct wire_address *address)
+{
+    struct address result = {.port = address->port};
+    memcpy(result.ip, address->ip, sizeof(result.ip));
+    return result;
+}
+
+bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_address)
+{
+    struct member_view view;
+    if (!member_find(brain->members, node, &view) || view.record == NULL)
+        return false;
+    *ret_address = address_of(&view.record->address);
+    return address_is_set(ret_address);
+}
+
+/* ---- candidates and healing */
+
+void swim_refresh_candidates(struct brain *brain)
+{
+    if (!brain->candidates_stale)
+        return;
+    brain->candidates_stale = false;
+    brain->candidates_count = 0;
+    brain->unknown_count = 0;
+    for (size_t i = 0; i < member_count(brain->members); i++) {
+        struct member_view view;
+        member_at(brain->members, i, &view);
+        brain->unknown_count += view.status == MEMBER_UNKNOWN;
+        if (view.status != MEMBER_ALIVE && view.status != MEMBER_SUSPECT)
+            continue;
+        const struct wire_node_status *status = store_node_status(brain->store, view.node);
+        MEM_GROW(brain->candidates, brain->candidates_count, brain->candidates_capacity);
+        struct control_member *candidate = &brain->candidates[brain->candidates_count++];
+        *candidate = (struct control_member){.node = view.node, .record = view.record};
+        if (status != NULL) {
+            candidate->allocated = status->allocated;
+            candidate->allocated.devices = NULL;
+            candidate->allocated.devices_count = 0;
+        }
+    }
+}
+
+static bool start_hold_over(const struct brain *brain)
+{
+    return brain->now.boot_ms >= brain->start_boot_ms + START_HOLD_MS;
+}
+
+bool swim_may_heal(const struct brain *brain)
+{
+    return brain->adoption_done && brain->synced && !brain->leaving &&
+           !member_is_holding(brain->members) &&
+           (brain->unknown_count == 0 || start_hold_over(brain));
+}
+
+boot_ms_t swim_hold_deadline(const struct brain *brain)
+{
+    if (start_hold_over(brain) || (brain->synced && brain->unknown_count == 0))
+        return BOOT_MS_NEVER;
+    return brain->start_boot_ms + START_HOLD_MS;
+}
+
+/* ---- carrying out */
+
+static struct bytes key_of(uint64_t node, uint8_t key[static 8])
+{
+    for (int i = 0; i < 8; i++)
+        key[i] = (uint8_t)(node >> (56 - 8 * i));
+    return (struct bytes){.data = key, .size_bytes = 8};
+}
+
+static void send_datagram(struct brain *brain, const struct member_output_item *item)
+{
+    struct buf packet = BUF_INIT;
+    buf_append(&packet, item->payload.data, item->payload.size_bytes);
+    if (item->may_piggyback)
+        (void)gossip_fill(brain->gossip, &packet, DATAGRAM_BYTES_MAX,
+                          member_live_count(brain->members), true);
+    effects_datagram(brain->effects, item->node, &item->address,
+                     (struct bytes){packet.data, packet.size_bytes});
+    buf_fini(&packet);
+}
+
+static void member_changed(struct brain *brain, const struct member_output_item *item)
+{
+    struct member_view view;
+    uint8_t key[8];
+    brain->members_changed = true;
+    brain->candidates_stale = true;
+    if (!member_find(brain->members, item->node, &view))
+        return;
+    if (item->status_new == MEMBER_LEFT)
+        store_set_node_void(brain->store, item->node, view.record->generation);
+    else if (item->status_new == MEMBER_ALIVE)
+        store_set_node_void(brain->store, item->node, 0);
+    effects_notify(brain->effects, EFFECT_TABLE_MEMBER, key_of(item->node, key),
+                   (struct bytes){.data = NULL});
+    effects_trace(brain->effects, "member %016llx %s -> %s: %s", (unsigned long long)item->node,
+                  member_status_name(item->status_old), member_status_name(item->status_new),
+                  member_change_name(item->change));
+}
+
+static void member_evictable(struct brain *brain, uint64_t node)
+{
+    struct member_view view;
+    if (!member_find(brain->members, node, &view))
+        return;
+    store_set_node_void(brain->store, node, view.record->generation);
+    brain->members_changed = true;
+    brain->candidates_stale = true;
+    effects_trace(brain->effects, "member %016llx may be replaced", (unsigned long long)node);
+}
+
+static void member_forgotten(struct brain *brain, uint64_t node)
+{
+    uint8_t key[8];
+    store_forget_node(brain->store, brain->now, node);
+    effects_persist(brain->effects, ++brain->persist_sequence, EFFECT_TABLE_MEMBER,
+                    key_of(node, key), (struct bytes){.data = NULL});
+    brain->members_changed = true;
+    brain->candidates_stale = true;
+}
+
+static void carry_out(struct brain *brain, const struct member_output_item *item)
+{
+    uint8_t key[8];
+    switch (item->kind) {
+    case MEMBER_SEND_DATAGRAM:
+        send_datagram(brain, item);
+        return;
+    case MEMBER_SEND_STREAM:
+        effects_stream(brain->effects, item->node, &item->address, item->payload);
+        return;
+    case MEMBER_BROADCAST:
+        (void)gossip_enqueue(brain->gossip, brain->now, GOSSIP_SYSTEM, item->key, item->variant,
+                             item->node, item->payload);
+        return;
+    case MEMBER_CHANGED:
+        member_changed(brain, item);
+        return;
+    case MEMBER_EVICTABLE:
+        member_evictable(brain, item->node);
+        return;
+    case MEMBER_HOLDING:
+        brain->members_changed = true;
+        effects_trace(brain->effects, "isolation guard: healing %s",
+                      item->holding ? "is on hold" : "goes on");
+        return;
+    case MEMBER_SYNC_WITH:
+        swim_sync_with(brain, item->node);
+        return;
+    case MEMBER_PERSIST:
+        effects_persist(brain->effects, ++brain->persist_sequence, EFFECT_TABLE_MEMBER,
+                        key_of(item->node, key), item->payload);
+        return;
+    case MEMBER_FORGET:
+        member_forgotten(brain, item->node);
+        return;
+    case MEMBER_LEAVE_DONE:
+        if (brain->leave_request != 0)
+            effects_reply(brain->effects, brain->leave_request, ERROR_NONE,
+                          (struct bytes){.data = NULL}, "%s", "");
+        brain->leave_request = 0;
+        return;
+    case MEMBER_FATAL:
+        effects_fatal(brain->effects, (const char *)item->text.data);
+        return;
+    case MEMBER_TRACE:
+        effects_trace(brain->effects, "%s", (const char *)item->text.data);
+        return;
+    }
+    UNREACHABLE();
+}
+
+void swim_carry_out(struct brain *brain)
+{
+    /* Rumours first, so that the packets of the same breath carry them. */
+    for (size_t i = 0; i < brain->member_output.count; i++)
+        if (brain->member_output.items[i].kind == MEMBER_BROADCAST)
+            carry_out(brain, &brain->member_output.items[i]);
+    for (size_t i = 0; i < brain->member_output.count; i++)
+        if (brain->member_output.items[i].kind != MEMBER_BROADCAST)
+            carry_out(brain, &brain->member_output.items[i]);
+    member_output_clear(&brain->member_output);
+}
+
+/* ---- rumours */
+
+static void flush_to(struct brain *brain, const struct member_view *target, size_t members_count)
+{
+    struct buf packet = BUF_INIT;
+    struct address address = address_of(&target->record->address);
+    bool fresh = true;
+    for (int i = 0; i < GOSSIP_PACKETS_MAX; i++, fresh = false) {
+        if (gossip_fill(brain->gossip, &packet, DATAGRAM_BYTES_MAX, members_count, fresh) == 0)
+            break;
+        effects_datagram(brain->effects, target->node, &address,
+                         (struct bytes){packet.data, packet.size_bytes});
+        buf_clear(&packet);
+    }
+    buf_fini(&packet);
+}
+
+void swim_flush_rumours(struct brain *brain)
+{
+    struct member_view targets[MEMBER_PICK_MAX];
+    if (!gossip_flush_due(brain->gossip, brain->now))
+        return;
+    size_t members_count = member_live_count(brain->members);
+    size_t targets_count = member_pick(brain->members, GOSSIP_FANOUT, 0, NULL, NULL, targets);
+    for (size_t i = 0; i < targets_count; i++)
+        flush_to(brain, &targets[i], members_count);
+    struct buf large = BUF_INIT;
+    while (gossip_take_large(brain->gossip, &large)) {
+        targets_count = member_pick(brain->members, GOSSIP_FANOUT, 0, NULL, NULL, targets);
+        for (size_t i = 0; i < targets_count; i++) {
+            struct address address = address_of(&targets[i].record->address);
+            effects_stream(brain->effects, targets[i].node, &address,
+                           (struct bytes){large.data, large.size_bytes});
+        }
+        buf_clear(&large);
+    }
+    buf_fini(&large);
+    gossip_flushed(brain->gossip, brain->now);
+}
+
+/* ---- anti-entropy */
+
+void swim_sync_with(struct brain *brain, uint64_t node)
+{
+    struct address address;
+    struct buf digest = BUF_INIT;
+    if (!swim_address(brain, node, &address))
+        return;
+    store_put_digest(brain->store, &digest);
+    effects_datagram(brain->effects, node, &address,
+                     (struct bytes){digest.data, digest.size_bytes});
+    buf_fini(&digest);
+    if (brain->first_exchange_boot_ms == BOOT_MS_NEVER)
+        brain->first_exchange_boot_ms = brain->now.boot_ms;
+}
+
+/* Under writes that never pause two roots may never be seen equal; and who finds nobody has nobody
+ * to ask. */
+static void assume_synced(struct brain *brain)
+{
+    bool long_enough = brain->first_exchange_boot_ms != BOOT_MS_NEVER &&
+                       brain->now.boot_ms >= brain->first_exchange_boot_ms + SYNC_ASSUMED_MS;
+    bool nobody = start_hold_over(brain) && member_live_count(brain->members) <= 1;
+    if (long_enough || nobody)
+        brain->synced = true;
+}
+
+void swim_sync_due(struct brain *brain)
+{
+    struct member_view targets[MEMBER_PICK_MAX];
+    if (!brain->synced)
+        assume_synced(brain);
+    if (brain->now.boot_ms < brain->sync_boot_ms)
+        return;
+    uint64_t period_ms = brain->synced && !brain->differs ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
+    brain->differs = false;
+    brain->sync_boot_ms = brain->now.boot_ms + prng_between(&brain->prng, period_ms - period_ms / 4,
+                                                            period_ms + period_ms / 4);
+    if (member_pick(brain->members, 1, 0, NULL, NULL, targets) == 1)
+        swim_sync_with(brain, targets[0].node);
+}
+
+/* ---- accounts */
+
+void swim_stats(const struct brain *brain, struct brain_stats *stats)
+{
+    struct member_stats member;
+    struct gossip_stats gossip;
+    member_stats(brain->members, &member);
+    gossip_stats(brain->gossip, &gossip);
+    stats->probes_sent = member.probes_sent;
+    stats->probes_failed = member.probes_failed;
+    stats->suspicions_raised = member.suspicions;
+    stats->refutations = member.refutations;
+    stats->deaths_declared = member.deaths;
+    stats->local_health = member.local_health;
+    stats->members_unknown = (uint32_t)member.unknown_count;
+    stats->members_alive = (uint32_t)member.alive_count;
+    stats->members_suspect = (uint32_t)member.suspect_count;
+    stats->members_dead = (uint32_t)member.dead_count;
+    stats->members_left = (uint32_t)member.left_count;
+    stats->members_hash = member.view_hash;
+    stats->broadcasts_queued =
+        (uint32_t)(gossip.rumours_count[GOSSIP_SYSTEM] + gossip.rumours_count[GOSSIP_STATE]);
+    stats->holding = member_is_holding(brain->members);
+}
