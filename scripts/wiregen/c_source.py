@@ -158,6 +158,8 @@ def differ_value(value, a, b):
 def dump_value(value, name):
     if value.kind == "bool":
         return f"wire_dump_bool(out, {name});"
+    if value.kind == "unsigned" and value.show_hex:
+        return f"wire_dump_hex(out, {name}, {int(value.type[1:]) // 4});"
     if value.kind == "unsigned":
         return f"wire_dump_unsigned(out, {name});"
     if value.kind == "signed":

@@ -25,7 +25,7 @@ while bool true false""".split())
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 FIELD_ATTRIBUTES = {"key", "name", "type", "doc", "required", "since", "default", "min", "max", "bytes",
-                    "max_bytes", "min_bytes", "max_items", "min_items", "of", "open"}
+                    "max_bytes", "min_bytes", "max_items", "min_items", "of", "open", "show"}
 
 
 class SchemaErrors(Exception):
@@ -57,6 +57,7 @@ class Value:
     max_bytes: int = 0
     size_bytes: int = 0  # of a fixed one
     open: bool = False
+    show_hex: bool = False  # in dumps: ids and hashes, with all their digits
 
 
 @dataclass
@@ -332,7 +333,8 @@ def resolve_value(loader, place, table, type_name, enums, structs):
     numeric = type_name in UNSIGNED_BITS or type_name == "i64"
     for attribute, allowed in (("min", numeric), ("max", numeric), ("bytes", type_name == "bytes"),
                                ("max_bytes", type_name in ("text", "bytes")),
-                               ("min_bytes", type_name in ("text", "bytes")), ("open", type_name in enums)):
+                               ("min_bytes", type_name in ("text", "bytes")), ("open", type_name in enums),
+                               ("show", type_name in UNSIGNED_BITS)):
         if attribute in table and not allowed:
             loader.fail(place, f"{attribute}: has no meaning for '{type_name}'")
     if numeric:
@@ -356,7 +358,9 @@ def resolve_number(loader, place, table, type_name):
     if not is_int(least) or not is_int(most) or not lowest <= least <= most <= highest:
         loader.fail(place, f"min, max: expected {lowest} <= min <= max <= {highest}")
         return None
-    return Value(kind, type_name, min=least, max=most)
+    if table.get("show", "hex") != "hex":
+        loader.fail(place, 'show: expected "hex" (decimal is the default)')
+    return Value(kind, type_name, min=least, max=most, show_hex="show" in table)
 
 
 def resolve_run(loader, place, table, type_name):

@@ -26,6 +26,11 @@ void wire_dump_unsigned(struct buf *out, uint64_t value)
     buf_printf(out, "%" PRIu64, value);
 }
 
+void wire_dump_hex(struct buf *out, uint64_t value, unsigned digits)
+{
+    buf_printf(out, "%0*" PRIx64, (int)digits, value);
+}
+
 void wire_dump_signed(struct buf *out, int64_t value)
 {
     buf_printf(out, "%" PRId64, value);

@@ -12,6 +12,8 @@ void wire_dump_field(struct buf *out, const char **gap, const char *name);
 void wire_dump_comma(struct buf *out, size_t index);
 void wire_dump_bool(struct buf *out, bool value);
 void wire_dump_unsigned(struct buf *out, uint64_t value);
+/* With leading zeros, as node ids are shown everywhere. */
+void wire_dump_hex(struct buf *out, uint64_t value, unsigned digits);
 void wire_dump_signed(struct buf *out, int64_t value);
 /* The name, or the number where the schema has no name for it ("?"). */
 void wire_dump_enum(struct buf *out, const char *name, uint32_t value);
