@@ -10,7 +10,7 @@
  *     for each of GOSSIP_FANOUT random live members:
  *         for (bool fresh = true; gossip_fill(g, packet, DATAGRAM_BYTES_MAX, members, fresh) > 0;
  * fresh = false) send packet; clear packet while (gossip_take_large(g, members, payload)): stream
- * payload to GOSSIP_FANOUT random live members gossip_flushed(g, now)
+ * payload to GOSSIP_FANOUT random live members gossip_flushed(g, now, members)
  */
 #ifndef SHOAL_GOSSIP_GOSSIP_H
 #define SHOAL_GOSSIP_GOSSIP_H
@@ -75,8 +75,9 @@ bool gossip_take_large(struct gossip *gossip, struct buf *ret_message);
 
 /* There are rumours that have not been told often enough, and it is time. */
 bool gossip_flush_due(const struct gossip *gossip, struct instant now);
-/* A flush has been done (or there is nobody to tell). */
-void gossip_flushed(struct gossip *gossip, struct instant now);
+/* A flush has been done. With fewer than two members the queue is emptied: whoever joins gets
+ * everything by push-pull and anti-entropy, so a lone member keeps nothing for nobody. */
+void gossip_flushed(struct gossip *gossip, struct instant now, size_t members_count);
 boot_ms_t gossip_deadline(const struct gossip *gossip); /* BOOT_MS_NEVER: nothing to do */
 
 /* How often one member tells a small rumour: GOSSIP_FANOUT at least. */
