@@ -92,7 +92,7 @@ static void supersede(struct gossip *gossip, struct lane *lane, uint64_t key, ui
 {
     struct rumour *rumour = lane_first_of_key(lane, key);
     while (rumour != NULL && rumour->key == key) {
-        struct rumour *next = RB_NEXT(rumours_by_key, &lane->by_key, rumour);
+        struct rumour *next = RB_NEXT(gossip_by_key, &lane->by_key, rumour);
         if (variant == 0 || rumour->variant == variant) {
             lane_drop(lane, rumour);
             gossip->stats.superseded++;
@@ -145,10 +145,10 @@ static size_t fill_from(struct gossip *gossip, enum gossip_class class, struct b
                         size_t limit_bytes, size_t members_count)
 {
     struct lane *lane = &gossip->lanes[class];
-    struct rumour *rumour = RB_MIN(rumours_by_order, &lane->small);
+    struct rumour *rumour = RB_MIN(gossip_by_order, &lane->small);
     size_t appended = 0, skipped = 0;
     while (rumour != NULL && skipped < SKIP_MAX) {
-        struct rumour *next = RB_NEXT(rumours_by_order, &lane->small, rumour);
+        struct rumour *next = RB_NEXT(gossip_by_order, &lane->small, rumour);
         if (rumour->pass != gossip->pass) {
             if (packet->size_bytes + rumour->size_bytes <= limit_bytes) {
                 buf_append(packet, rumour->message, rumour->size_bytes);
@@ -183,7 +183,7 @@ bool gossip_take_large(struct gossip *gossip, struct buf *ret_message)
         enum gossip_class class = gossip->large_turn;
         gossip->large_turn = (enum gossip_class)((class + 1) % GOSSIP_CLASS_COUNT);
         struct lane *lane = &gossip->lanes[class];
-        struct rumour *rumour = RB_MIN(rumours_by_order, &lane->large);
+        struct rumour *rumour = RB_MIN(gossip_by_order, &lane->large);
         if (rumour == NULL)
             continue;
         buf_append(ret_message, rumour->message, rumour->size_bytes);

@@ -31,11 +31,11 @@ static int rumour_compare_order(const struct rumour *a, const struct rumour *b)
     return order != 0 ? order : compare_words(a->sequence, b->sequence);
 }
 
-RB_GENERATE_STATIC(origins, origin, entry, origin_compare)
-RB_GENERATE(rumours_by_key, rumour, by_key, rumour_compare_key)
-RB_GENERATE(rumours_by_order, rumour, by_order, rumour_compare_order)
+RB_GENERATE(gossip_origins, origin, entry, origin_compare)
+RB_GENERATE(gossip_by_key, rumour, by_key, rumour_compare_key)
+RB_GENERATE(gossip_by_order, rumour, by_order, rumour_compare_order)
 
-struct rumours_by_order *rumour_order(struct lane *lane, const struct rumour *rumour)
+struct gossip_by_order *rumour_order(struct lane *lane, const struct rumour *rumour)
 {
     return rumour->size_bytes > GOSSIP_SMALL_BYTES_MAX ? &lane->large : &lane->small;
 }
@@ -43,7 +43,7 @@ struct rumours_by_order *rumour_order(struct lane *lane, const struct rumour *ru
 static struct origin *origin_find(struct lane *lane, uint64_t node)
 {
     struct origin key = {.node = node};
-    return RB_FIND(origins, &lane->origins, &key);
+    return RB_FIND(gossip_origins, &lane->origins, &key);
 }
 
 static struct origin *origin_enter(struct lane *lane, uint64_t node)
@@ -53,7 +53,7 @@ static struct origin *origin_enter(struct lane *lane, uint64_t node)
         origin = MEM_NEW(struct origin);
         origin->node = node;
         origin->tag = lane->virtual_tag;
-        RB_INSERT(origins, &lane->origins, origin);
+        RB_INSERT(gossip_origins, &lane->origins, origin);
     }
     origin->rumours_count++;
     return origin;
@@ -64,7 +64,7 @@ static void origin_leave(struct lane *lane, struct origin *origin)
     ASSERT(origin->rumours_count > 0);
     if (--origin->rumours_count > 0)
         return;
-    RB_REMOVE(origins, &lane->origins, origin);
+    RB_REMOVE(gossip_origins, &lane->origins, origin);
     mem_free(origin);
 }
 
@@ -89,8 +89,8 @@ struct rumour *lane_add(struct lane *lane, uint64_t sequence, uint64_t key, uint
     rumour->origin->tag = rumour->tag;
     rumour->size_bytes = (uint32_t)message.size_bytes;
     memcpy(rumour->message, message.data, message.size_bytes);
-    RB_INSERT(rumours_by_key, &lane->by_key, rumour);
-    RB_INSERT(rumours_by_order, rumour_order(lane, rumour), rumour);
+    RB_INSERT(gossip_by_key, &lane->by_key, rumour);
+    RB_INSERT(gossip_by_order, rumour_order(lane, rumour), rumour);
     lane->count++;
     lane->small_count += rumour->size_bytes <= GOSSIP_SMALL_BYTES_MAX;
     lane->bytes += message.size_bytes;
@@ -99,8 +99,8 @@ struct rumour *lane_add(struct lane *lane, uint64_t sequence, uint64_t key, uint
 
 void lane_drop(struct lane *lane, struct rumour *rumour)
 {
-    RB_REMOVE(rumours_by_key, &lane->by_key, rumour);
-    RB_REMOVE(rumours_by_order, rumour_order(lane, rumour), rumour);
+    RB_REMOVE(gossip_by_key, &lane->by_key, rumour);
+    RB_REMOVE(gossip_by_order, rumour_order(lane, rumour), rumour);
     origin_leave(lane, rumour->origin);
     lane->count--;
     lane->small_count -= rumour->size_bytes <= GOSSIP_SMALL_BYTES_MAX;
@@ -110,18 +110,18 @@ void lane_drop(struct lane *lane, struct rumour *rumour)
 
 void lane_told(struct lane *lane, struct rumour *rumour)
 {
-    struct rumours_by_order *order = rumour_order(lane, rumour);
-    RB_REMOVE(rumours_by_order, order, rumour);
+    struct gossip_by_order *order = rumour_order(lane, rumour);
+    RB_REMOVE(gossip_by_order, order, rumour);
     if (rumour->told == 0 && rumour->tag > lane->virtual_tag)
         lane->virtual_tag = rumour->tag;
     rumour->told++;
-    RB_INSERT(rumours_by_order, order, rumour);
+    RB_INSERT(gossip_by_order, order, rumour);
 }
 
 struct rumour *lane_worst(struct lane *lane)
 {
-    struct rumour *small = RB_MAX(rumours_by_order, &lane->small);
-    struct rumour *large = RB_MAX(rumours_by_order, &lane->large);
+    struct rumour *small = RB_MAX(gossip_by_order, &lane->small);
+    struct rumour *large = RB_MAX(gossip_by_order, &lane->large);
     if (small == NULL || large == NULL)
         return small != NULL ? small : large;
     return rumour_compare_order(small, large) > 0 ? small : large;
@@ -130,14 +130,14 @@ struct rumour *lane_worst(struct lane *lane)
 struct rumour *lane_first_of_key(struct lane *lane, uint64_t key)
 {
     struct rumour least = {.key = key};
-    struct rumour *found = RB_NFIND(rumours_by_key, &lane->by_key, &least);
+    struct rumour *found = RB_NFIND(gossip_by_key, &lane->by_key, &least);
     return found != NULL && found->key == key ? found : NULL;
 }
 
 void lane_clear(struct lane *lane)
 {
     struct rumour *rumour;
-    while ((rumour = RB_MIN(rumours_by_key, &lane->by_key)) != NULL)
+    while ((rumour = RB_MIN(gossip_by_key, &lane->by_key)) != NULL)
         lane_drop(lane, rumour);
 }
 
@@ -146,15 +146,15 @@ void lane_validate(struct lane *lane, enum gossip_class class)
     size_t count = 0, small_count = 0, bytes = 0, of_origins = 0;
     struct rumour *rumour;
     struct origin *origin;
-    RB_FOREACH (rumour, rumours_by_key, &lane->by_key) {
+    RB_FOREACH (rumour, gossip_by_key, &lane->by_key) {
         ASSERT(rumour->class == class && rumour->size_bytes > 0);
-        ASSERT(RB_FIND(rumours_by_order, rumour_order(lane, rumour), rumour) == rumour);
+        ASSERT(RB_FIND(gossip_by_order, rumour_order(lane, rumour), rumour) == rumour);
         ASSERT(rumour->tag <= rumour->origin->tag);
         count++;
         small_count += rumour->size_bytes <= GOSSIP_SMALL_BYTES_MAX;
         bytes += rumour->size_bytes;
     }
-    RB_FOREACH (origin, origins, &lane->origins) {
+    RB_FOREACH (origin, gossip_origins, &lane->origins) {
         ASSERT(origin->rumours_count > 0);
         of_origins += origin->rumours_count;
     }

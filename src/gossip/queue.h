@@ -13,7 +13,7 @@ struct origin {
     uint64_t tag;
     size_t rumours_count;
 };
-RB_HEAD(origins, origin);
+RB_HEAD(gossip_origins, origin);
 
 /* In two trees at once: of its class by key, and by order of telling. */
 struct rumour {
@@ -30,15 +30,15 @@ struct rumour {
     uint32_t size_bytes;
     uint8_t message[];
 };
-RB_HEAD(rumours_by_key, rumour);
-RB_HEAD(rumours_by_order, rumour);
+RB_HEAD(gossip_by_key, rumour);
+RB_HEAD(gossip_by_order, rumour);
 
 /* One class. Invariant: by_key holds small and large together; count and bytes are of both. */
 struct lane {
-    struct rumours_by_key by_key;
-    struct rumours_by_order small;
-    struct rumours_by_order large;
-    struct origins origins;
+    struct gossip_by_key by_key;
+    struct gossip_by_order small;
+    struct gossip_by_order large;
+    struct gossip_origins origins;
     uint64_t virtual_tag; /* of the newest rumour that was told for the first time */
     size_t count;
     size_t small_count;
@@ -55,10 +55,11 @@ struct gossip {
     struct gossip_stats stats;
 };
 
-RB_PROTOTYPE(rumours_by_key, rumour, by_key, rumour_compare_key)
-RB_PROTOTYPE(rumours_by_order, rumour, by_order, rumour_compare_order)
+RB_PROTOTYPE(gossip_origins, origin, entry, origin_compare)
+RB_PROTOTYPE(gossip_by_key, rumour, by_key, rumour_compare_key)
+RB_PROTOTYPE(gossip_by_order, rumour, by_order, rumour_compare_order)
 
-struct rumours_by_order *rumour_order(struct lane *lane, const struct rumour *rumour);
+struct gossip_by_order *rumour_order(struct lane *lane, const struct rumour *rumour);
 /* Takes it out of everything and frees it. */
 void lane_drop(struct lane *lane, struct rumour *rumour);
 /* It has been told once more: moves behind those told less often. */
@@ -71,7 +72,7 @@ uint64_t lane_next_tag(struct lane *lane, uint64_t origin, size_t size_bytes);
 /* The one to give up first: the most told, then the one whose origin is furthest ahead of its
  * share. NULL: none. */
 struct rumour *lane_worst(struct lane *lane);
-/* First of the key, whatever its variant; iterate with RB_NEXT(rumours_by_key). NULL: none. */
+/* First of the key, whatever its variant; iterate with RB_NEXT(gossip_by_key). NULL: none. */
 struct rumour *lane_first_of_key(struct lane *lane, uint64_t key);
 void lane_clear(struct lane *lane);
 void lane_validate(struct lane *lane, enum gossip_class class);
