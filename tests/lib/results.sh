@@ -1,5 +1,4 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # The tones come from common.sh.
 # Counts and prints test results. Sourced after common.sh.
 #   results_begin; results_run NAME COMMAND...; results_end   (prints "N passed, N failed", returns 1 on a failure)
 # A script that is run by another one adds to the other's count: SHOAL_RESULTS names the file, and only the outermost
@@ -24,7 +23,7 @@ results_add() {
     [[ $1 == passed ]] || results_failed_here=1
 }
 
-# results_run NAME COMMAND...: one test; its output is shown only if it fails. COMMAND may be a function, and the
+# results_run NAME COMMAND...: one test; the end of its output is shown only if it fails. COMMAND may be a function, and the
 # first command of it that fails ends it.
 results_run() {
     local name=$1 log=$results_dir/log
@@ -44,7 +43,7 @@ results_run() {
     else
         results_add failed 1 "$name"
         printf '%snot ok%s %s (%s s, exit %d)\n' "$tone_bad" "$tone_off" "$name" "$(elapsed "$start_us")" "$status"
-        sed 's/^/    /' -- "$log"
+        tail -n "${SHOAL_LOG_LINES:-60}" -- "$log" | sed 's/^/    /'
     fi
     return 0
 }
@@ -52,6 +51,10 @@ results_run() {
 # results_meson FOLDER LOGNAME: adds what `meson test` left in FOLDER/meson-logs/LOGNAME.json; a test that was skipped or
 # never ran is a failure.
 results_meson() {
+    if [[ ! -s $1/meson-logs/$2.json ]]; then
+        results_add failed 1 "meson test: nothing ran"
+        return 0
+    fi
     python3 "$SHOAL_ROOT/tests/lib/meson-results.py" "$1/meson-logs/$2.json" "$SHOAL_RESULTS" || results_failed_here=1
 }
 
