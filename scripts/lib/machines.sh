@@ -208,7 +208,7 @@ machine_spawn() {
     log=$(machine_log "$name" "$title")
     machine_exec "$name" rm -f "/run/$title.pid"
     # shellcheck disable=SC2016
-    (machine_exec "$name" setsid bash -c 'echo $$ >"/run/$0.pid"; exec "$@"' "$title" "$@" </dev/null >>"$log" 2>&1 || true) &
+    (machine_exec "$name" setsid bash -c 'echo $$ >"/run/$0.pid"; exec "$@"' "$title" "$@" || true) </dev/null >>"$log" 2>&1 &
     disown $!
     await 5 machine_exec "$name" test -s "/run/$title.pid"
 }
