@@ -6,8 +6,9 @@ Of each struct:
 - _init: all fields at their defaults. Where every default is zero, {0} does the same.
 - _validate: WIRE_OK, or the verdict a peer would return. The encoders assert it.
 - _equal: same contents, unknown fields included.
-- _encode appends the map form, _size_bytes is its size; _decode reads exactly `in`, or fails and leaves *ret alone.
-  Decoded text, bytes and unknown fields point into `in` (or the arena), lists live in the arena.
+- _encode appends the map form, _size_bytes is its size.
+- _decode reads exactly `in`, or fails and leaves *ret alone. Decoded text, bytes and unknown fields
+  point into `in` (or the arena), lists live in the arena.
 - _dump appends one readable line without a line end; fields at their defaults are left out.
 - of a message, wire_put_X appends the top-level form [id, map].
 """
@@ -77,17 +78,18 @@ def struct_declaration(struct):
     what = struct.doc
     if struct.id is not None:
         what = f"Message {struct.id}, since {struct.since}. {what}"
-    lines = [f"#define {name} {value}" for name, value in limits(struct)]
+    width = max((len(name) for name, _ in limits(struct)), default=0)
+    lines = [f"#define {name.ljust(width)} {value}" for name, value in limits(struct)]
     lines += comment(what) if what else []
     lines.append(f"struct wire_{struct.name} {{")
+    rows = []
     for field in struct.fields:
-        *first, last = declare(field)
         notes = "; ".join(part for part in (f"{field.key}: {rules(field)}" if rules(field) else f"{field.key}",
                                             field.doc) if part)
-        members = [*first, last]
-        lines += trailing(f"    {members[0]}", notes)
-        lines += [f"    {member}" for member in members[1:]]
-    lines += ["    struct bytes unknown; /* fields of a newer version, as key and value pairs */", "};", ""]
+        first, *more = declare(field)
+        rows += [(f"    {first}", notes), *((f"    {member}", "") for member in more)]
+    rows.append(("    struct bytes unknown;", "fields of a newer version, as key and value pairs"))
+    lines += [*trailing(rows), "};", ""]
     name = struct.name
     signatures = [f"void wire_{name}_init(struct wire_{name} *ret);",
                   f"enum wire_verdict wire_{name}_validate(const struct wire_{name} *value);",

@@ -202,9 +202,8 @@ def validate(struct):
     body = ["enum wire_verdict verdict = WIRE_OK;"]
     for field in struct.fields:
         body += check_field(field)
-    keys = ", ".join(str(field.key) for field in struct.fields)
     if struct.fields:
-        body.insert(0, f"static const uint16_t keys[] = {{{keys}}};")
+        body.insert(0, keys_of(struct))
         body.append(f"return wire_check_unknown(value->unknown, keys, {len(struct.fields)});")
     else:
         body.append("return wire_check_unknown(value->unknown, NULL, 0);")
@@ -212,6 +211,11 @@ def validate(struct):
         body = [line for line in body if line != "enum wire_verdict verdict = WIRE_OK;"]
     name = struct.name
     return block(f"enum wire_verdict wire_{name}_validate(const struct wire_{name} *value)", *body)
+
+
+def keys_of(struct):
+    keys = ", ".join(str(field.key) for field in struct.fields)
+    return f"static const uint16_t keys[] = {{{keys}}};"
 
 
 def check_field(field):

@@ -75,15 +75,33 @@ def comment(text, indent=""):
     return [f"{indent}/*", *(f"{indent} * {line}" for line in lines), f"{indent} */"]
 
 
-def trailing(line, text):
-    """`line` with a comment behind it, or above where it does not fit."""
-    text = re.sub(r"\s+", " ", text).strip().replace("*/", "* /")
-    if not text:
-        return [line]
-    if len(f"{line} /* {text} */") <= WIDTH:
-        return [f"{line} /* {text} */"]
-    indent = line[:len(line) - len(line.lstrip())]
-    return [*comment(text, indent), line]
+def trailing(rows):
+    """Lines from (line, text) rows: a comment stands behind its line, in one column with its neighbours'; or above
+    it, where it is too long."""
+    out, run = [], []
+
+    def flush():
+        width = max((len(line) for line, _ in run), default=0)
+        for line, text in run:
+            out.append(f"{line.ljust(width)} /* {text} */")
+        run.clear()
+
+    for line, text in rows:
+        text = re.sub(r"\s+", " ", text).strip().replace("*/", "* /")
+        width = max([len(line), *(len(other) for other, _ in run)])
+        fits = width + len(f" /* {text} */") <= WIDTH
+        fits = fits and all(width + len(f" /* {other} */") <= WIDTH for _, other in run)
+        if text and fits:
+            run.append((line, text))
+            continue
+        flush()
+        if text and len(f"{line} /* {text} */") <= WIDTH:
+            run.append((line, text))
+        else:
+            out.extend(comment(text, line[:len(line) - len(line.lstrip())]) if text else [])
+            out.append(line)
+    flush()
+    return out
 
 
 def wrap(line):
@@ -91,6 +109,10 @@ def wrap(line):
     clang-format does it: under the innermost parenthesis that is open at the break."""
     if len(line) <= WIDTH:
         return [line]
+    left, equals, right = line.partition(" = ")
+    margin = len(line) - len(line.lstrip())
+    if equals and "(" not in left and len(right) + margin + 4 <= WIDTH:
+        return [left + " =", " " * (margin + 4) + right]
     cut, indent, stack, quoted = 0, 0, [], False
     for at, character in enumerate(line):
         if character == '"' and line[at - 1] != "\\":

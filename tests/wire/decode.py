@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second decoder, written from proto/README.md and sharing no code with the generator: reads proto/*.toml, decodes
+"""A second decoder, after proto/README.md, that shares no code with the generator or the C codec: reads proto/*.toml, decodes
 the golden vectors and compares verdicts and fields. Also a tool: decode.py --hex "92 01 81 01 00".
 """
 import glob
@@ -69,9 +69,11 @@ class Cursor:
         return value
 
     def integer(self, low, high):
-        value = self.expect("int")
-        if value < 0 <= low:
+        family, value, shortest = self.head()
+        if family != "int" or value < 0 <= low:
             raise Bad("bad-type")
+        if not shortest:
+            raise Bad("not-canonical")
         if not low <= value <= high:
             raise Bad("out-of-range")
         return value
