@@ -17,6 +17,9 @@
 #include "spec/kind.h"
 
 #define SPEC_ISSUES_PER_DOCUMENT_MAX 20
+/* A canonical object; what one object's message on the wire carries (proto/gossip.toml,
+ * object.body). */
+#define SPEC_OBJECT_BYTES_MAX ((size_t)1 << 20)
 
 /* Named as the causes of a Kubernetes Status are (spec_reason_name). */
 enum spec_reason {

@@ -11,6 +11,9 @@
 #include "base/error.h"
 #include "spec/types.h"
 
+/* Init containers included; what a claim can report about (proto/gossip.toml, containers). */
+#define SPEC_CONTAINERS_MAX 32
+
 #define SPEC_ID_NONE (-1) /* no runAsUser / runAsGroup given */
 
 /* A list of texts. */

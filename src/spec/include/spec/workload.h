@@ -12,6 +12,9 @@
 #include "spec/kind.h"
 #include "spec/types.h"
 
+/* More is taken for a slip of the keyboard. */
+#define SPEC_REPLICAS_MAX 100000
+
 /* maxSurge and maxUnavailable: a count, or a percentage of the replicas. */
 struct spec_share {
     uint32_t amount;
@@ -43,8 +46,8 @@ struct spec_workload {
     struct spec_selector selector; /* empty for a Pod */
 
     /* The pods it makes (for a Pod, itself). */
-    uint64_t template_hash; /* hash64 of the canonical template (a Pod: its labels, annotations and
-                               spec) */
+    /* hash64 of what is run: a Deployment's template (labels, annotations, spec), a Pod's spec. */
+    uint64_t template_hash;
     struct spec_pairs template_labels;
     struct spec_requests requests; /* of one pod */
     const struct spec_host_port *host_ports;

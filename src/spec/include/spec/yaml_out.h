@@ -11,6 +11,6 @@
 
 /* Appends one document; begins with "---\n" when `text` is not empty. ERROR_LIMIT when the buffer's
  * limit is reached. */
-int spec_yaml_write(const json_t *json, struct buf *text, struct error *error);
+int spec_yaml_write(json_t *json, struct buf *text, struct error *error);
 
 #endif

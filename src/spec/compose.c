@@ -1,0 +1,539 @@
+/*
+ * Aliases share the value they name (nothing downstream changes a value), so they cost no memory;
+ * but whoever walks the result walks them again each time, so each use is charged with all that it
+ * stands for. That is what bounds "billion laughs". Merge keys are charged the same way.
+ */
+#include "compose.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "json.h"
+#include "scalar.h"
+
+/* Looked up one by one; no manifest needs more. */
+#define ANCHORS_MAX         1000
+#define KEY_SHOWN_CHARS_MAX 64
+
+struct spec_compose_anchor {
+    char *name;
+    struct spec_compose_value value; /* json NULL: still being read */
+};
+
+static struct spec_position position_of(yaml_mark_t mark)
+{
+    return (struct spec_position){.line = (uint32_t)(mark.line + 1),
+                                  .column = (uint32_t)(mark.column + 1)};
+}
+
+static int fail(struct spec_composer *composer, yaml_mark_t mark, enum error_code code,
+                const char *message)
+{
+    composer->failed_at = position_of(mark);
+    return error_set(composer->error, code, "%s", message);
+}
+
+/* What libyaml says, with its place. Its reader only knows a byte offset: the line is left out
+ * then. */
+static int fail_parser(struct spec_composer *composer)
+{
+    const yaml_parser_t *parser = &composer->parser;
+    const char *problem = parser->problem != NULL ? parser->problem : "cannot be read";
+    if (parser->error == YAML_READER_ERROR) {
+        composer->failed_at = position_of(parser->mark);
+        return error_set(composer->error, ERROR_INVALID, "not valid YAML: %s at byte %zu", problem,
+                         parser->problem_offset);
+    }
+    composer->failed_at = position_of(parser->problem_mark);
+    if (parser->context != NULL && parser->context_mark.line != parser->problem_mark.line)
+        return error_set(composer->error, ERROR_INVALID,
+                         "not valid YAML: %s, %s that began in line %zu", problem, parser->context,
+                         parser->context_mark.line + 1);
+    return error_set(composer->error, ERROR_INVALID, "not valid YAML: %s", problem);
+}
+
+static int next_event(struct spec_composer *composer, yaml_event_t *event)
+{
+    return yaml_parser_parse(&composer->parser, event) ? 0 : fail_parser(composer);
+}
+
+static int charge(struct spec_composer *composer, yaml_mark_t mark, uint32_t nodes_count,
+                  size_t text_bytes)
+{
+    const struct spec_limits *limits = composer->limits;
+    if (nodes_count > limits->nodes_max - composer->nodes_count) {
+        composer->failed_at = position_of(mark);
+        return error_set(composer->error, ERROR_LIMIT,
+                         "more than %u values in one file (aliases count each time they are used)",
+                         limits->nodes_max);
+    }
+    if (text_bytes > limits->size_bytes_max - composer->text_bytes)
+        return fail(composer, mark, ERROR_LIMIT, "aliases make this file larger than it may be");
+    composer->nodes_count += nodes_count;
+    composer->text_bytes += text_bytes;
+    return 0;
+}
+
+static int check_depth(struct spec_composer *composer, yaml_mark_t mark, uint32_t depth)
+{
+    if (depth <= composer->limits->depth_max)
+        return 0;
+    composer->failed_at = position_of(mark);
+    return error_set(composer->error, ERROR_LIMIT, "nested more than %u levels deep",
+                     composer->limits->depth_max);
+}
+
+/* --- anchors --- */
+
+static struct spec_compose_anchor *anchor_find(struct spec_composer *composer, const char *name)
+{
+    for (size_t i = composer->anchors_count; i > 0; i--)
+        if (strcmp(composer->anchors[i - 1].name, name) == 0)
+            return &composer->anchors[i - 1];
+    return NULL;
+}
+
+/* Declares it before its value is read, so that a value that contains itself is noticed. Returns
+ * its number or -1. */
+static int anchor_declare(struct spec_composer *composer, yaml_mark_t mark, const yaml_char_t *name)
+{
+    if (composer->anchors_count == ANCHORS_MAX)
+        return fail(composer, mark, ERROR_LIMIT, "more than 1000 anchors in one document");
+    MEM_GROW(composer->anchors, composer->anchors_count, composer->anchors_capacity);
+    composer->anchors[composer->anchors_count] =
+        (struct spec_compose_anchor){.name = mem_strdup((const char *)name)};
+    return (int)composer->anchors_count++;
+}
+
+static void anchors_clear(struct spec_composer *composer)
+{
+    for (size_t i = 0; i < composer->anchors_count; i++) {
+        mem_free(composer->anchors[i].name);
+        json_decref(composer->anchors[i].value.json);
+    }
+    composer->anchors_count = 0;
+}
+
+static int compose_alias(struct spec_composer *composer, const yaml_event_t *event, uint32_t depth,
+                         struct spec_compose_value *ret_value)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+    const struct spec_compose_anchor *anchor = anchor_find(composer, name);
+    composer->failed_at = position_of(event->start_mark);
+    if (anchor == NULL)
+        return error_set(composer->error, ERROR_INVALID, "alias *%.64s names no anchor above it",
+                         name);
+    if (anchor->value.json == NULL)
+        return error_set(composer->error, ERROR_INVALID, "alias *%.64s is inside its own value",
+                         name);
+    struct spec_position_node copy = composer->positions->nodes[anchor->value.node];
+    if (charge(composer, event->start_mark, copy.nodes_count, copy.text_bytes) != 0 ||
+        check_depth(composer, event->start_mark, depth + copy.depth) != 0)
+        return -1;
+    uint32_t node = spec_positions_add(composer->positions, position_of(event->start_mark));
+    copy.at = composer->positions->nodes[node].at;
+    composer->positions->nodes[node] = copy;
+    *ret_value = (struct spec_compose_value){.json = json_incref(anchor->value.json), .node = node};
+    return 0;
+}
+
+/* --- scalars --- */
+
+static bool tag_is(const char *tag, const char *name)
+{
+    static const char core[] = "tag:yaml.org,2002:";
+    return strncmp(tag, core, sizeof(core) - 1) == 0 && strcmp(tag + sizeof(core) - 1, name) == 0;
+}
+
+static bool tag_fits(const char *tag, const json_t *json)
+{
+    return (tag_is(tag, "int") && json_is_integer(json)) ||
+           (tag_is(tag, "float") && json_is_number(json)) ||
+           (tag_is(tag, "bool") && json_is_boolean(json)) ||
+           (tag_is(tag, "null") && json_is_null(json));
+}
+
+static int resolve_tagged(struct spec_composer *composer, const yaml_event_t *event,
+                          const char *text, size_t size_bytes, json_t **ret_json)
+{
+    const char *tag = (const char *)event->data.scalar.tag;
+    if (strcmp(tag, "!") == 0 || tag_is(tag, "str")) {
+        *ret_json = json_stringn(text, size_bytes);
+        return 0;
+    }
+    composer->failed_at = position_of(event->start_mark);
+    if (!tag_is(tag, "int") && !tag_is(tag, "float") && !tag_is(tag, "bool") &&
+        !tag_is(tag, "null"))
+        return error_set(composer->error, ERROR_INVALID,
+                         "the tag %.64s is not read; use plain or quoted values", tag);
+    json_t *json = spec_scalar_resolve(text, size_bytes);
+    if (json == NULL || !tag_fits(tag, json)) {
+        json_decref(json);
+        return error_set(composer->error, ERROR_INVALID, "\"%.64s\" is not what its tag %.64s says",
+                         text, tag);
+    }
+    *ret_json = json;
+    return 0;
+}
+
+static int scalar_json(struct spec_composer *composer, const yaml_event_t *event, json_t **ret_json)
+{
+    const char *text = (const char *)event->data.scalar.value;
+    size_t size_bytes = event->data.scalar.length;
+    if (strlen(text) != size_bytes)
+        return fail(composer, event->start_mark, ERROR_INVALID, "text with a NUL character in it");
+    json_t *json = NULL;
+    if (event->data.scalar.tag != NULL) {
+        if (resolve_tagged(composer, event, text, size_bytes, &json) != 0)
+            return -1;
+    } else if (event->data.scalar.plain_implicit &&
+               event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
+        json = spec_scalar_resolve(text, size_bytes);
+    } else {
+        json = json_stringn(text, size_bytes);
+    }
+    if (json == NULL)
+        return fail(composer, event->start_mark, ERROR_INVALID,
+                    "neither text nor a number that JSON can hold; quote it to make it text");
+    *ret_json = json;
+    return 0;
+}
+
+static int compose_scalar(struct spec_composer *composer, const yaml_event_t *event,
+                          struct spec_compose_value *ret_value)
+{
+    json_t *json;
+    if (scalar_json(composer, event, &json) != 0)
+        return -1;
+    uint32_t node = spec_positions_add(composer->positions, position_of(event->start_mark));
+    *ret_value = (struct spec_compose_value){.json = json, .node = node};
+    return charge(composer, event->start_mark, 1, event->data.scalar.length);
+}
+
+/* --- collections --- */
+
+static int compose_node(struct spec_composer *composer, const yaml_event_t *event, uint32_t depth,
+                        struct spec_compose_value *ret_value);
+
+/* Reads one event and the value that begins with it; `ret_value` may be set even on failure. */
+static int compose_next(struct spec_composer *composer, uint32_t depth,
+                        struct spec_compose_value *ret_value)
+{
+    yaml_event_t event;
+    if (next_event(composer, &event) != 0)
+        return -1;
+    int composed = compose_node(composer, &event, depth, ret_value);
+    yaml_event_delete(&event);
+    return composed;
+}
+
+static void open_push(struct spec_composer *composer, struct spec_position_child child)
+{
+    MEM_GROW(composer->open, composer->open_count, composer->open_capacity);
+    composer->open[composer->open_count++] = child;
+}
+
+/* Moves the children gathered since `base` under `node`. */
+static void close_collection(struct spec_composer *composer, uint32_t node, size_t base)
+{
+    struct spec_positions *positions = composer->positions;
+    size_t count = composer->open_count - base;
+    uint32_t depth = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t child_depth = positions->nodes[composer->open[base + i].node].depth;
+        depth = child_depth > depth ? child_depth : depth;
+    }
+    positions->nodes[node].depth = depth + 1;
+    if (count > 0)
+        spec_positions_set_children(positions, node, composer->open + base, count);
+    composer->open_count = base;
+}
+
+static int compose_sequence(struct spec_composer *composer, uint32_t depth, uint32_t node,
+                            json_t *array)
+{
+    size_t base = composer->open_count;
+    for (;;) {
+        yaml_event_t event;
+        if (next_event(composer, &event) != 0)
+            return -1;
+        if (event.type == YAML_SEQUENCE_END_EVENT) {
+            yaml_event_delete(&event);
+            close_collection(composer, node, base);
+            return 0;
+        }
+        struct spec_compose_value item = {0};
+        struct spec_position at = position_of(event.start_mark);
+        int composed = compose_node(composer, &event, depth, &item);
+        yaml_event_delete(&event);
+        if (composed != 0) {
+            json_decref(item.json);
+            return -1;
+        }
+        spec_json_push(array, item.json);
+        open_push(composer, (struct spec_position_child){.at = at, .node = item.node});
+    }
+}
+
+/* Keys are always text, as in sigs.k8s.io/yaml: 80 becomes "80" and on becomes "true". */
+static int key_text(struct spec_composer *composer, const yaml_event_t *event, char **ret_key)
+{
+    if (event->type != YAML_SCALAR_EVENT)
+        return fail(composer, event->start_mark, ERROR_INVALID, "a key must be a plain text");
+    json_t *json;
+    if (scalar_json(composer, event, &json) != 0)
+        return -1;
+    int result = 0;
+    if (json_is_null(json))
+        result = fail(composer, event->start_mark, ERROR_INVALID, "a key is empty");
+    else if (json_is_string(json))
+        *ret_key = mem_strdup(json_string_value(json));
+    else
+        *ret_key = spec_json_dump(json, &(size_t){0});
+    json_decref(json);
+    if (result != 0)
+        return -1;
+    return charge(composer, event->start_mark, 0, strlen(*ret_key));
+}
+
+static int fail_duplicate(struct spec_composer *composer, yaml_mark_t mark, const char *key,
+                          size_t base)
+{
+    uint32_t line_first = 0;
+    for (size_t i = base; i < composer->open_count && line_first == 0; i++)
+        if (strcmp(composer->open[i].key, key) == 0)
+            line_first = composer->open[i].at.line;
+    composer->failed_at = position_of(mark);
+    return error_set(composer->error, ERROR_INVALID,
+                     "the key \"%.*s\" is given twice, first in line %u", KEY_SHOWN_CHARS_MAX, key,
+                     line_first);
+}
+
+/* One mapping while it is being read. */
+struct mapping {
+    json_t *object;
+    size_t base; /* of its children in composer->open */
+    uint32_t depth;
+    struct spec_compose_value merge; /* of "<<"; json NULL: none */
+    yaml_mark_t merge_mark;
+};
+
+static int member_add(struct spec_composer *composer, struct mapping *mapping, yaml_mark_t mark,
+                      const char *key, bool is_merge)
+{
+    if (is_merge ? mapping->merge.json != NULL : json_object_get(mapping->object, key) != NULL)
+        return fail_duplicate(composer, mark, key, mapping->base);
+    if (json_object_size(mapping->object) >= composer->limits->keys_max) {
+        composer->failed_at = position_of(mark);
+        return error_set(composer->error, ERROR_LIMIT, "more than %u keys in one map",
+                         composer->limits->keys_max);
+    }
+    struct spec_compose_value value = {0};
+    if (compose_next(composer, mapping->depth, &value) != 0) {
+        json_decref(value.json);
+        return -1;
+    }
+    if (is_merge) {
+        mapping->merge = value;
+        mapping->merge_mark = mark;
+        return 0;
+    }
+    spec_json_put(mapping->object, key, value.json);
+    struct spec_arena *keys = &composer->positions->keys;
+    open_push(composer, (struct spec_position_child){.key = spec_arena_text(keys, key, strlen(key)),
+                                                     .at = position_of(mark),
+                                                     .node = value.node});
+    return 0;
+}
+
+static int merge_one(struct spec_composer *composer, struct mapping *mapping, json_t *source,
+                     uint32_t source_node)
+{
+    const struct spec_position_node *node = &composer->positions->nodes[source_node];
+    if (!json_is_object(source))
+        return fail(composer, mapping->merge_mark, ERROR_INVALID,
+                    "<< must be followed by a map, an alias of one, or a list of these");
+    for (uint32_t i = 0; i < node->children_count; i++) {
+        struct spec_position_child child = composer->positions->children[node->children_first + i];
+        if (json_object_get(mapping->object, child.key) != NULL)
+            continue;
+        const struct spec_position_node *cost = &composer->positions->nodes[child.node];
+        if (charge(composer, mapping->merge_mark, cost->nodes_count,
+                   cost->text_bytes + strlen(child.key)) != 0)
+            return -1;
+        if (json_object_size(mapping->object) >= composer->limits->keys_max)
+            return fail(composer, mapping->merge_mark, ERROR_LIMIT, "too many keys in one map");
+        spec_json_put(mapping->object, child.key, json_incref(json_object_get(source, child.key)));
+        open_push(composer, child);
+    }
+    return 0;
+}
+
+/* The map's own keys win over merged ones, earlier sources over later ones (yaml.org/type/merge).
+ */
+static int merge(struct spec_composer *composer, struct mapping *mapping)
+{
+    json_t *source = mapping->merge.json;
+    if (source == NULL)
+        return 0;
+    if (!json_is_array(source))
+        return merge_one(composer, mapping, source, mapping->merge.node);
+    for (size_t i = 0; i < json_array_size(source); i++) {
+        const struct spec_position_child *item =
+            spec_positions_child(composer->positions, mapping->merge.node, NULL, i);
+        ASSERT(item != NULL);
+        if (merge_one(composer, mapping, json_array_get(source, i), item->node) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compose_mapping(struct spec_composer *composer, uint32_t depth, uint32_t node,
+                           json_t *object)
+{
+    struct mapping mapping = {
+        .object = object, .base = composer->open_count, .depth = depth, .merge = {.json = NULL}};
+    int result;
+    for (;;) {
+        yaml_event_t event;
+        if ((result = next_event(composer, &event)) != 0)
+            break;
+        if (event.type == YAML_MAPPING_END_EVENT) {
+            yaml_event_delete(&event);
+            result = merge(composer, &mapping);
+            break;
+        }
+        char *key = NULL;
+        result = key_text(composer, &event, &key);
+        if (result == 0) {
+            bool is_merge =
+                strcmp(key, "<<") == 0 && event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+            result = member_add(composer, &mapping, event.start_mark, key, is_merge);
+        }
+        mem_free(key);
+        yaml_event_delete(&event);
+        if (result != 0)
+            break;
+    }
+    json_decref(mapping.merge.json);
+    if (result == 0)
+        close_collection(composer, node, mapping.base);
+    return result;
+}
+
+static int check_collection_tag(struct spec_composer *composer, yaml_mark_t mark,
+                                const yaml_char_t *tag, const char *name)
+{
+    if (tag == NULL || strcmp((const char *)tag, "!") == 0 || tag_is((const char *)tag, name))
+        return 0;
+    composer->failed_at = position_of(mark);
+    return error_set(composer->error, ERROR_INVALID, "the tag %.64s is not read",
+                     (const char *)tag);
+}
+
+static int compose_collection(struct spec_composer *composer, const yaml_event_t *event,
+                              uint32_t depth, struct spec_compose_value *ret_value)
+{
+    bool mapping = event->type == YAML_MAPPING_START_EVENT;
+    const yaml_char_t *tag =
+        mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag;
+    if (check_collection_tag(composer, event->start_mark, tag, mapping ? "map" : "seq") != 0 ||
+        check_depth(composer, event->start_mark, depth + 1) != 0 ||
+        charge(composer, event->start_mark, 1, 0) != 0)
+        return -1;
+    uint32_t nodes_before = composer->nodes_count - 1;
+    size_t bytes_before = composer->text_bytes;
+    uint32_t node = spec_positions_add(composer->positions, position_of(event->start_mark));
+    ret_value->node = node;
+    ret_value->json = spec_json_made(mapping ? json_object() : json_array());
+    int composed = mapping ? compose_mapping(composer, depth + 1, node, ret_value->json)
+                           : compose_sequence(composer, depth + 1, node, ret_value->json);
+    composer->positions->nodes[node].nodes_count = composer->nodes_count - nodes_before;
+    composer->positions->nodes[node].text_bytes = composer->text_bytes - bytes_before;
+    return composed;
+}
+
+static const yaml_char_t *anchor_name(const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_SCALAR_EVENT:
+        return event->data.scalar.anchor;
+    case YAML_SEQUENCE_START_EVENT:
+        return event->data.sequence_start.anchor;
+    case YAML_MAPPING_START_EVENT:
+        return event->data.mapping_start.anchor;
+    default:
+        return NULL;
+    }
+}
+
+static int compose_node(struct spec_composer *composer, const yaml_event_t *event, uint32_t depth,
+                        struct spec_compose_value *ret_value)
+{
+    if (event->type == YAML_ALIAS_EVENT)
+        return compose_alias(composer, event, depth, ret_value);
+    const yaml_char_t *name = anchor_name(event);
+    int anchor = -1;
+    if (name != NULL && (anchor = anchor_declare(composer, event->start_mark, name)) < 0)
+        return -1;
+    int composed = event->type == YAML_SCALAR_EVENT
+                       ? compose_scalar(composer, event, ret_value)
+                       : compose_collection(composer, event, depth, ret_value);
+    if (composed != 0)
+        return -1;
+    if (event->type == YAML_SCALAR_EVENT) {
+        composer->positions->nodes[ret_value->node].nodes_count = 1;
+        composer->positions->nodes[ret_value->node].text_bytes = event->data.scalar.length;
+    }
+    if (anchor >= 0)
+        composer->anchors[anchor].value = (struct spec_compose_value){
+            .json = json_incref(ret_value->json), .node = ret_value->node};
+    return 0;
+}
+
+/* --- documents --- */
+
+void spec_composer_init(struct spec_composer *composer, const void *text, size_t size_bytes,
+                        const struct spec_limits *limits, struct error *error)
+{
+    *composer =
+        (struct spec_composer){.limits = limits, .positions = spec_positions_new(), .error = error};
+    int made = yaml_parser_initialize(&composer->parser);
+    ASSERT(made);
+    yaml_parser_set_input_string(&composer->parser, text, size_bytes);
+}
+
+void spec_composer_fini(struct spec_composer *composer)
+{
+    yaml_parser_delete(&composer->parser);
+    anchors_clear(composer);
+    mem_free(composer->anchors);
+    mem_free(composer->open);
+}
+
+int spec_composer_next(struct spec_composer *composer, struct spec_compose_value *ret_value)
+{
+    *ret_value = (struct spec_compose_value){.json = NULL};
+    for (;;) {
+        yaml_event_t event;
+        if (next_event(composer, &event) != 0)
+            return -1;
+        yaml_event_type_t type = event.type;
+        int composed = 1;
+        if (type == YAML_STREAM_END_EVENT)
+            composed = 0;
+        else if (type != YAML_STREAM_START_EVENT && type != YAML_DOCUMENT_START_EVENT &&
+                 type != YAML_DOCUMENT_END_EVENT)
+            composed = compose_node(composer, &event, 0, ret_value) == 0 ? 2 : -1;
+        yaml_event_delete(&event);
+        if (composed == 1)
+            continue;
+        anchors_clear(composer);
+        if (composed < 0) {
+            json_decref(ret_value->json);
+            ret_value->json = NULL;
+        }
+        return composed > 0 ? 1 : composed;
+    }
+}

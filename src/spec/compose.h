@@ -1,0 +1,40 @@
+/* libyaml's events become JSON values with positions, within the limits. */
+#ifndef SHOAL_SPEC_COMPOSE_H
+#define SHOAL_SPEC_COMPOSE_H
+
+#include <yaml.h>
+
+#include "positions.h"
+#include "spec/document.h"
+
+struct spec_compose_anchor;
+
+struct spec_composer {
+    yaml_parser_t parser;
+    const struct spec_limits *limits;
+    struct spec_positions *positions;
+    struct spec_compose_anchor *anchors; /* of the document at hand */
+    size_t anchors_count, anchors_capacity;
+    struct spec_position_child *open; /* children of the collections being read, innermost last */
+    size_t open_count, open_capacity;
+    uint32_t nodes_count; /* so far, aliases expanded */
+    size_t text_bytes;    /* so far, aliases expanded */
+    struct spec_position failed_at;
+    struct error *error;
+};
+
+struct spec_compose_value {
+    json_t *json;
+    uint32_t node;
+};
+
+/* `text` must outlive the composer. */
+void spec_composer_init(struct spec_composer *composer, const void *text, size_t size_bytes,
+                        const struct spec_limits *limits, struct error *error);
+void spec_composer_fini(struct spec_composer *composer); /* the positions are the caller's */
+
+/* The next document: 1 and a value (owned by the caller), 0 at the end, -1 with error and failed_at
+ * set. */
+int spec_composer_next(struct spec_composer *composer, struct spec_compose_value *ret_value);
+
+#endif
