@@ -1,34 +1,41 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # CLUSTER_SIZE is read by the scripts that source this.
 # A cluster on the machines of machines.sh: agents that joined each other, and what can be asked of them.
 # VIA is always the machine whose agent answers.
 
-# cluster_start N [FLAG...]: N machines, an agent with FLAGs on each: m1 alone first, the others join it.
+CLUSTER_SIZE=0
+CLUSTER_FLAGS=()
+
+# cluster_start N [FLAG...]: an agent with FLAGs on m1..mN of the machines that were made: m1 alone first, the others
+# join it.
 cluster_start() {
     local name
     CLUSTER_SIZE=$1
     shift
     CLUSTER_FLAGS=("$@")
-    machines_make "$CLUSTER_SIZE"
-    cluster_agent_start m1
+    cluster_agent_spawn m1
+    cluster_await_agent m1
     cluster_share_token m1
-    for name in $(machine_names); do
-        [[ $name == m1 ]] || machine_agent_start "$name" --join "$(machine_address m1)" --token-file /etc/shoal/token "${CLUSTER_FLAGS[@]}"
+    for name in $(cluster_names | tail -n +2); do
+        cluster_agent_spawn "$name"
     done
-    for name in $(machine_names); do
+    for name in $(cluster_names); do
         cluster_await_agent "$name"
     done
     cluster_await_members m1 "$CLUSTER_SIZE"
 }
 
+cluster_names() { printf 'm%s\n' $(seq "$CLUSTER_SIZE"); }
+
 # cluster_agent_start NAME: the way it was started at first (a service file would say the same at every boot).
+# cluster_agent_spawn does not wait until it answers.
 cluster_agent_start() {
-    if [[ $1 == m1 ]]; then
-        machine_agent_start m1 "${CLUSTER_FLAGS[@]}"
-    else
-        machine_agent_start "$1" --join "$(machine_address m1)" --token-file /etc/shoal/token "${CLUSTER_FLAGS[@]}"
-    fi
+    cluster_agent_spawn "$1"
     cluster_await_agent "$1"
+}
+cluster_agent_spawn() {
+    local -a join=()
+    [[ $1 == m1 ]] || join=(--join "$(machine_address m1)" --token-file /etc/shoal/token)
+    machine_agent_start "$1" "${join[@]}" "${CLUSTER_FLAGS[@]}"
 }
 
 cluster_await_agent() {
@@ -48,12 +55,12 @@ cluster_share_token() {
     done
 }
 
-# cluster_load_image FILE [NAME...]: on the named machines, else on all, at once.
+# cluster_load_image FILE [NAME...]: on the named machines, else on those of the cluster, at once.
 cluster_load_image() {
     local file=$MACHINES_DIR/shared/${1##*/} name
     local -a pids=() names=("${@:2}")
     cp -- "$1" "$file"
-    [[ ${#names[@]} -gt 0 ]] || mapfile -t names < <(machine_names)
+    [[ ${#names[@]} -gt 0 ]] || mapfile -t names < <(cluster_names)
     for name in "${names[@]}"; do
         machine_exec "$name" shoal image load "$file" >>"$(machine_log "$name" image)" 2>&1 &
         pids+=($!)

@@ -109,7 +109,7 @@ machines_make() {
 machine_names() {
     local dir
     for dir in $(printf '%s\n' "$MACHINES_DIR"/machines/*/ | sort -V); do
-        basename -- "$dir"
+        [[ ! -d $dir ]] || basename -- "$dir"
     done
 }
 machine_address() { printf '10.77.0.%d' $((10 + ${1#m})); }
@@ -188,17 +188,7 @@ IP
 # --- using ------------------------------------------------------------------------------------------------------
 
 # machine_exec NAME COMMAND...: runs it in the machine (all namespaces, its cgroup), with its exit status.
-machine_exec() {
-    local name=$1 pid
-    shift
-    pid=$(_machine_pid "$name") || return
-    (
-        _cgroups_enter "$name" leaf
-        exec nsenter -t "$pid" --mount --net --pid --uts --ipc --cgroup --root --wd \
-            env -i PATH=/opt/shoal/bin:/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" \
-            MACHINE="$name" "$@"
-    )
-}
+machine_exec() { (_machine_enter "$@"); }
 
 # machine_spawn NAME TITLE COMMAND...: the same in the background; output goes to machine_log NAME TITLE, its
 # pid (as the machine counts) to /run/TITLE.pid in the machine.
@@ -208,9 +198,19 @@ machine_spawn() {
     log=$(machine_log "$name" "$title")
     machine_exec "$name" rm -f "/run/$title.pid"
     # shellcheck disable=SC2016
-    (machine_exec "$name" setsid bash -c 'echo $$ >"/run/$0.pid"; exec "$@"' "$title" "$@" || true) </dev/null >>"$log" 2>&1 &
+    (_machine_enter "$name" setsid bash -c 'echo $$ >"/run/$0.pid"; exec "$@"' "$title" "$@") </dev/null >>"$log" 2>&1 &
     disown $!
     await 5 machine_exec "$name" test -s "/run/$title.pid"
+}
+
+# Turns the calling subshell into the command.
+_machine_enter() {
+    local name=$1 pid
+    shift
+    pid=$(_machine_pid "$name") || exit
+    _cgroups_enter "$name" leaf
+    exec nsenter -t "$pid" --mount --net --pid --uts --ipc --cgroup --root --wd \
+        env -i PATH=/opt/shoal/bin:/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" MACHINE="$name" "$@"
 }
 
 # machine_signal NAME TITLE SIGNAL: to what machine_spawn started. machine_spawned NAME TITLE: does it still run?
@@ -286,10 +286,9 @@ _machine_is_gone() {
 
 # --- the end ----------------------------------------------------------------------------------------------------
 
-# machines_destroy: ends the run: processes, namespaces (with their mounts and links), cgroups, folder. Idempotent.
-machines_destroy() {
-    local name pid run=$MACHINES_RUN failed=''
-    [[ -n $run && -d $MACHINES_DIR ]] || return 0
+# machines_unmake: all machines and the switch with everything they ran, and their disks; the run goes on without.
+machines_unmake() {
+    local name pid failed=''
     _machines_snapshot
     # The namespaces' first processes first, then whoever else carries the run's cgroup (entered from outside).
     for pid in "$MACHINES_DIR"/machines/*/parent "$MACHINES_DIR/switch.parent"; do
@@ -299,15 +298,24 @@ machines_destroy() {
         for pid in $(machine_pids "$name"); do
             kill -KILL "$pid" 2>/dev/null || true
         done
-        : >"$MACHINES_DIR/machines/$name/pid"
+        : >"$(machine_dir "$name")/pid"
     done
     for name in $(machine_names); do
         _machine_wait_gone "$name" || failed=yes
     done
-    await 5 _cgroups_remove "shoal/$run" || failed=yes
-    _cgroups_locked _cgroups_remove_parent
-    [[ -n $failed ]] && return 1
+    [[ -z $failed ]] || return 1
     _machines_unseal
+    rm -rf --one-file-system -- "$MACHINES_DIR/machines" "$MACHINES_DIR/shared"
+    rm -f -- "$MACHINES_DIR"/switch.*
+    mkdir "$MACHINES_DIR/machines"
+}
+
+# machines_destroy: ends the run: processes, namespaces (with their mounts and links), cgroups, folder. Idempotent.
+machines_destroy() {
+    [[ -n $MACHINES_RUN && -d $MACHINES_DIR ]] || return 0
+    machines_unmake
+    await 5 _cgroups_remove "shoal/$MACHINES_RUN"
+    _cgroups_locked _cgroups_remove_parent
     rm -rf --one-file-system -- "$MACHINES_DIR"
     machines_check_clean
 }
