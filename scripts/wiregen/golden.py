@@ -481,7 +481,7 @@ def generate(protocol, examples):
         form = "struct" if struct.id is None else "message"
         files[f"{struct.name}.txt"] = render(f"{form} {struct.name}", f"type {form} {struct.name}", vectors_of(struct))
     files["_message.txt"] = render("the top-level form", "type message", message_vectors(protocol))
-    if os.path.exists(examples):
+    if os.path.isfile(examples):
         files["_examples.txt"] = render("tests/wire/examples.toml", "type message", list(example_vectors(protocol, examples)))
     return files
 

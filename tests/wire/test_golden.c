@@ -13,7 +13,7 @@
 
 #define ARENA_LIMIT     ((size_t)1 << 20)
 #define LINE_BYTES_MAX  65536
-#define VECTORS_MIN     400 /* of all files: fewer means that a file was not read */
+#define VECTORS_MIN     300 /* of all files: fewer means that a file was not read */
 #define UNTOUCHED_BYTES 0x5a
 
 static char **files;
@@ -127,7 +127,8 @@ static void check_vector(const struct vector *vector, const char *dump)
         return;
     }
     check_message_form(vector, dump);
-    size_t prefix_bytes = vector->type != NULL && vector->type->id < 0x80 ? 2 : 3;
+    uint32_t id = vector->type != NULL ? vector->type->id : 0;
+    size_t prefix_bytes = id < 0x80 ? 2 : id < 0x100 ? 3 : 4;
     if (vector->type != NULL && vector->data.size_bytes > prefix_bytes)
         check_map_form(vector, prefix_bytes, dump);
 }
