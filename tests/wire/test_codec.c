@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/wire.h"
+#include "types.h"
 
 static struct wire_arena arena;
 static struct buf out;
@@ -131,6 +131,102 @@ START_TEST(unknown_fields_are_checked)
         struct wire_nack nack = {.unknown = {(const uint8_t *)cases[i].pairs, cases[i].size_bytes}};
         ck_assert_msg(wire_nack_validate(&nack) == cases[i].verdict, "case %zu: %s", i,
                       wire_verdict_name(wire_nack_validate(&nack)));
+    }
+}
+END_TEST
+
+/* Both edges of each form: the lowest number that needs it, and the one that a shorter form holds.
+ */
+START_TEST(numbers_take_their_shortest_form)
+{
+    static const struct {
+        const char *number;
+        size_t size_bytes;
+        int64_t value;
+        enum wire_verdict verdict;
+    } cases[] = {
+        {"\x7f", 1, 127, WIRE_OK},
+        {"\xcc\x7f", 2, 0, WIRE_NOT_CANONICAL},
+        {"\xcc\x80", 2, 128, WIRE_OK},
+        {"\xcd\x00\xff", 3, 0, WIRE_NOT_CANONICAL},
+        {"\xcd\x01\x00", 3, 256, WIRE_OK},
+        {"\xce\x00\x00\xff\xff", 5, 0, WIRE_NOT_CANONICAL},
+        {"\xce\x00\x01\x00\x00", 5, 65536, WIRE_OK},
+        {"\xcf\x00\x00\x00\x00\xff\xff\xff\xff", 9, 0, WIRE_NOT_CANONICAL},
+        {"\xcf\x00\x00\x00\x01\x00\x00\x00\x00", 9, INT64_C(4294967296), WIRE_OK},
+        {"\xcf\x7f\xff\xff\xff\xff\xff\xff\xff", 9, INT64_MAX, WIRE_OK},
+        {"\xcf\x80\x00\x00\x00\x00\x00\x00\x00", 9, 0, WIRE_OUT_OF_RANGE},
+        {"\xe0", 1, -32, WIRE_OK},
+        {"\xd0\xe0", 2, 0, WIRE_NOT_CANONICAL},
+        {"\xd0\xdf", 2, -33, WIRE_OK},
+        {"\xd0\x05", 2, 0, WIRE_NOT_CANONICAL}, /* not negative: an unsigned form */
+        {"\xd1\xff\x80", 3, 0, WIRE_NOT_CANONICAL},
+        {"\xd1\xff\x7f", 3, -129, WIRE_OK},
+        {"\xd2\xff\xff\x80\x00", 5, 0, WIRE_NOT_CANONICAL},
+        {"\xd2\xff\xff\x7f\xff", 5, -32769, WIRE_OK},
+        {"\xd3\xff\xff\xff\xff\x80\x00\x00\x00", 9, 0, WIRE_NOT_CANONICAL},
+        {"\xd3\xff\xff\xff\xff\x7f\xff\xff\xff", 9, INT64_C(-2147483649), WIRE_OK},
+        {"\xd3\x80\x00\x00\x00\x00\x00\x00\x00", 9, INT64_MIN, WIRE_OK},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct wire_container_status status = {0};
+        struct buf again = BUF_INIT;
+
+        buf_clear(&out);
+        buf_append(&out, "\x82\x01\xa1x\x07", 5); /* {1: "x", 7: exit_code} */
+        buf_append(&out, cases[i].number, cases[i].size_bytes);
+        enum wire_verdict verdict = wire_container_status_decode(contents(), &arena, &status);
+        ck_assert_msg(verdict == cases[i].verdict, "case %zu: %s", i, wire_verdict_name(verdict));
+        ck_assert_int_eq(status.exit_code, cases[i].value);
+        if (verdict == WIRE_OK) {
+            wire_container_status_encode(&status, &again);
+            ck_assert_uint_eq(again.size_bytes, out.size_bytes);
+            ck_assert_mem_eq(again.data, out.data, out.size_bytes);
+        }
+        buf_fini(&again);
+    }
+}
+END_TEST
+
+/*
+ * The same for lengths and counts. Only heads are given, so a good one is "truncated" or above the
+ * field's limit. Key 2 of summaries is a list; of object, 1 is text up to 600 bytes, 8
+ * bytes up to 1 MiB.
+ */
+START_TEST(lengths_take_their_shortest_form)
+{
+    static const struct {
+        const char *type;
+        const char *bytes;
+        size_t size_bytes;
+        enum wire_verdict verdict;
+    } cases[] = {
+        {"object", "\x81\x01\xd9\x1f", 4, WIRE_NOT_CANONICAL},
+        {"object", "\x81\x01\xd9\x20", 4, WIRE_TRUNCATED},
+        {"object", "\x81\x01\xda\x00\xff", 5, WIRE_NOT_CANONICAL},
+        {"object", "\x81\x01\xda\x01\x00", 5, WIRE_TRUNCATED},
+        {"object", "\x81\x01\xdb\x00\x00\xff\xff", 7, WIRE_NOT_CANONICAL},
+        {"object", "\x81\x01\xdb\x00\x01\x00\x00", 7, WIRE_TOO_LARGE},
+        {"object", "\x81\x08\xc5\x00\xff", 5, WIRE_NOT_CANONICAL},
+        {"object", "\x81\x08\xc5\x01\x00", 5, WIRE_TRUNCATED},
+        {"object", "\x81\x08\xc6\x00\x00\xff\xff", 7, WIRE_NOT_CANONICAL},
+        {"object", "\x81\x08\xc6\x00\x01\x00\x00", 7, WIRE_TRUNCATED},
+        {"summaries", "\x81\x02\xdc\x00\x0f", 5, WIRE_NOT_CANONICAL},
+        {"summaries", "\x81\x02\xdc\x00\x10", 5, WIRE_TRUNCATED},
+        {"summaries", "\x81\x02\xdd\x00\x00\xff\xff", 7, WIRE_NOT_CANONICAL},
+        {"summaries", "\x81\x02\xdd\x00\x01\x00\x00", 7, WIRE_TRUNCATED},
+        {"summaries", "\xde\x00\x0f", 3, WIRE_NOT_CANONICAL},
+        {"summaries", "\xde\x00\x10", 3, WIRE_TRUNCATED},
+        {"summaries", "\xdf\x00\x00\xff\xff", 5, WIRE_NOT_CANONICAL},
+        {"summaries", "\xdf\x00\x01\x00\x00", 5, WIRE_TRUNCATED},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct type *type = type_by_name(cases[i].type);
+        struct bytes in = {(const uint8_t *)cases[i].bytes, cases[i].size_bytes};
+        struct wire_message message;
+        enum wire_verdict verdict = type->decode(in, &arena, &message.as);
+        ck_assert_msg(verdict == cases[i].verdict, "case %zu: %s", i, wire_verdict_name(verdict));
+        ck_assert_uint_eq(arena.arena.used_bytes, 0); /* no room for what is not there */
     }
 }
 END_TEST
@@ -287,6 +383,8 @@ int main(void)
     tcase_add_test(codec, names_of_values_and_types);
     tcase_add_test(codec, unknown_fields_stay_in_order);
     tcase_add_test(codec, unknown_fields_are_checked);
+    tcase_add_test(codec, numbers_take_their_shortest_form);
+    tcase_add_test(codec, lengths_take_their_shortest_form);
     tcase_add_test(codec, text_is_strict_utf8);
     tcase_add_test(codec, equality_sees_everything);
     tcase_add_test(codec, a_full_buf_overflows);
