@@ -1,4 +1,4 @@
-#include "bundle.h"
+#include "bundle_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ static int compare_files(const struct bundle_file *a, const struct bundle_file *
     return strcmp(a->name, b->name);
 }
 
-RB_GENERATE_STATIC(bundle_files, bundle_file, by_name, compare_files)
+TREE_GENERATE(bundle_files, bundle_file, by_name, compare_files)
 
 void bundle_init(struct bundle *bundle, int dir_fd, const struct image_limits *limits)
 {
@@ -40,8 +40,7 @@ void bundle_fini(struct bundle *bundle)
 {
     struct bundle_file *file = NULL;
     struct bundle_file *next = NULL;
-    RB_FOREACH_SAFE(file, bundle_files, &bundle->files, next)
-    {
+    RB_FOREACH_SAFE (file, bundle_files, &bundle->files, next) {
         RB_REMOVE(bundle_files, &bundle->files, file);
         file_free(file);
     }

@@ -6,12 +6,12 @@
 #ifndef SHOAL_IMAGE_BUNDLE_H
 #define SHOAL_IMAGE_BUNDLE_H
 
-#include <bsd/sys/tree.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/tree.h"
 #include "image/reference.h"
 #include "image/store.h"
 
@@ -34,7 +34,7 @@ struct bundle_file {
 RB_HEAD(bundle_files, bundle_file);
 
 struct bundle {
-    int dir_fd; /* the temporary directory; not owned */
+    int dir_fd;             /* the temporary directory; not owned */
     uint32_t numbers_count; /* files made so far, replaced ones too: at most files_max */
     uint32_t files_max;
     uint64_t bytes, bytes_max;

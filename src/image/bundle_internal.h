@@ -4,7 +4,8 @@
 
 #include "bundle.h"
 
-/* Makes the file known under its name, in place of an earlier one (in a tar the last one counts). */
+/* Makes the file known under its name, in place of an earlier one (in a tar the last one counts).
+ */
 void bundle_put(struct bundle *bundle, struct bundle_file *file);
 
 #endif

@@ -20,8 +20,7 @@ int json_object_parse(const char *text, size_t size_bytes, const char *what, jso
 /* Each: absent or null gives the empty value; another type is ERROR_CORRUPT. Borrowed. */
 int json_get_text(const json_t *object, const char *key, const char **ret_text,
                   struct error *error);
-int json_get_count(const json_t *object, const char *key, uint64_t *ret_count,
-                   struct error *error);
+int json_get_count(const json_t *object, const char *key, uint64_t *ret_count, struct error *error);
 int json_get_object(const json_t *object, const char *key, const json_t **ret_object,
                     struct error *error);
 int json_get_list(const json_t *object, const char *key, const json_t **ret_list,

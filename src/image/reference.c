@@ -157,7 +157,8 @@ static int name_normalise(const char *name, const char *whole, char *ret_name, s
         return -1;
     bool official = strcmp(domain, DOMAIN_DEFAULT) == 0 && strchr(path, '/') == NULL;
     char normal[IMAGE_NAME_BYTES_MAX * 2];
-    int size = snprintf(normal, sizeof(normal), "%s/%s%s", domain, official ? "library/" : "", path);
+    int size =
+        snprintf(normal, sizeof(normal), "%s/%s%s", domain, official ? "library/" : "", path);
     if (size < 0 || size >= IMAGE_NAME_BYTES_MAX)
         return error_set(error, ERROR_INVALID,
                          "image reference \"%s\": the name is longer than %d bytes",

@@ -65,7 +65,9 @@ static int sniff(struct stream *stream)
     } formats[] = {
         {"\x1f\x8b", 2, STREAM_GZIP, NULL},
         {"\x28\xb5\x2f\xfd", 4, STREAM_ZSTD, NULL},
-        {"\xfd" "7zXZ", 5, STREAM_PLAIN, "xz"},
+        {"\xfd"
+         "7zXZ",
+         5, STREAM_PLAIN, "xz"},
         {"BZh", 3, STREAM_PLAIN, "bzip2"},
         {"\x04\x22\x4d\x18", 4, STREAM_PLAIN, "lz4"},
     };
@@ -171,8 +173,8 @@ static ssize_t step_zstd(struct stream *stream)
 }
 
 /*
- * Between frames: another one, or the end. gzip(1) and Docker ignore what follows a gzip member and is none (RFC 1952 2.2 only
- * knows members); for zstd every further byte is a frame.
+ * Between frames: another one, or the end. gzip(1) and Docker ignore what follows a gzip member and
+ * is none (RFC 1952 2.2 only knows members); for zstd every further byte is a frame.
  */
 static bool another_frame(struct stream *stream)
 {

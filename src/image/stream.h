@@ -1,7 +1,7 @@
 /*
  * Bytes of a file, pipe or socket, with gzip or zstd taken off, in pieces, counted and limited.
- * Invariant: output_bytes never passes output_bytes_max; above STREAM_RATIO_FLOOR_BYTES of output it never passes
- * input_bytes * ratio_max.
+ * Invariant: output_bytes never passes output_bytes_max; above STREAM_RATIO_FLOOR_BYTES of output
+ * it never passes input_bytes * ratio_max.
  */
 #ifndef SHOAL_IMAGE_STREAM_H
 #define SHOAL_IMAGE_STREAM_H
@@ -36,8 +36,8 @@ int stream_new(int fd, const struct stream_limits *limits, struct stream **ret_s
 void stream_free(struct stream *stream); /* NULL is fine */
 enum stream_format stream_format_of(const struct stream *stream);
 
-/* The next piece, valid until the next call; size 0 at the end. ERROR_CORRUPT: damaged or cut short; ERROR_LIMIT; ERROR_IO.
- * After a failure it fails again in the same way. */
+/* The next piece, valid until the next call; size 0 at the end. ERROR_CORRUPT: damaged or cut
+ * short; ERROR_LIMIT; ERROR_IO. After a failure it fails again in the same way. */
 int stream_next(struct stream *stream, const uint8_t **ret_data, size_t *ret_size_bytes,
                 struct error *error);
 

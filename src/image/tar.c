@@ -125,4 +125,3 @@ int tar_drain(struct tar *tar, struct error *error)
     } while (size_bytes > 0);
     return 0;
 }
-

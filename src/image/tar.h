@@ -18,8 +18,8 @@
 
 struct tar;
 
-/* Reads from `stream`, which stays the caller's; every byte of it is added to `digest` (NULL: none).
- * Until tar_free() the calling thread is in the "C" locale, so that libarchive keeps names
+/* Reads from `stream`, which stays the caller's; every byte of it is added to `digest` (NULL:
+ * none). Until tar_free() the calling thread is in the "C" locale, so that libarchive keeps names
  * byte for byte; use and free it on the same thread. */
 struct tar *tar_new(struct stream *stream, struct digest *digest);
 void tar_free(struct tar *tar); /* NULL is fine */
@@ -28,8 +28,8 @@ void tar_free(struct tar *tar); /* NULL is fine */
  * ERROR_INVALID: not a tar at all; ERROR_CORRUPT: damaged or truncated; what the stream gives. */
 int tar_next(struct tar *tar, struct archive_entry **ret_entry, struct error *error);
 
-/* The next piece of the current entry's contents and where in the file it belongs (sparse files have
- * holes); size 0 at the end. */
+/* The next piece of the current entry's contents and where in the file it belongs (sparse files
+ * have holes); size 0 at the end. */
 int tar_read(struct tar *tar, const void **ret_data, size_t *ret_size_bytes,
              uint64_t *ret_offset_bytes, struct error *error);
 

@@ -1,4 +1,5 @@
-/* Small text helpers of this module: lists, warnings, and names from archives made fit for a terminal. */
+/* Small text helpers of this module: lists, warnings, and names from archives made fit for a
+ * terminal. */
 #ifndef SHOAL_IMAGE_TEXT_H
 #define SHOAL_IMAGE_TEXT_H
 
@@ -7,8 +8,8 @@
 
 #include "image/image.h"
 
-#define WARNINGS_MAX      32
-#define QUOTED_BYTES_MAX  160
+#define WARNINGS_MAX     32
+#define QUOTED_BYTES_MAX 160
 
 /* The text with control bytes, quotes and backslashes escaped and its end cut: an archive must not
  * write to the terminal of whoever reads the error. Returns `quoted`. */
