@@ -10,14 +10,16 @@
 #include "files.h"
 #include "layer_internal.h"
 
+/* Headers, padding and long names on top of the files themselves. */
+#define OVERHEAD_BYTES ((uint64_t)1 << 20)
+
 static struct stream_limits stream_limits_of(const struct image_limits *limits)
 {
+    uint64_t files_max = limits->unpacked_bytes_max;
     return (struct stream_limits){
         .input_bytes_max = limits->archive_bytes_max,
-        /* Headers and padding come on top of the files: at most as much again. */
-        .output_bytes_max = limits->unpacked_bytes_max * 2 > limits->unpacked_bytes_max
-                                ? limits->unpacked_bytes_max * 2
-                                : UINT64_MAX,
+        .output_bytes_max =
+            files_max > UINT64_MAX / 4 ? UINT64_MAX : files_max * 2 + OVERHEAD_BYTES,
         .ratio_max = limits->compression_ratio_max,
     };
 }

@@ -151,8 +151,9 @@ static int open_link_target(const struct unpack *unpack, const struct layer_path
     char quoted[QUOTED_BYTES_MAX];
     int fd = files_open_beneath(unpack->root_fd, target->parent[0] == '\0' ? "." : target->parent,
                                 O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0 && errno == ELOOP)
-        return error_set(error, ERROR_DENIED, "its target \"%s\" goes through a symbolic link",
+    if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+        return error_set(error, ERROR_DENIED,
+                         "its target \"%s\" goes through a symbolic link or file",
                          text_quote(target->text, quoted));
     if (fd < 0 || fstatat(fd, target->base, ret_status, AT_SYMLINK_NOFOLLOW) < 0) {
         (void)error_set_errno(error, errno, "its target \"%s\"", text_quote(target->text, quoted));
