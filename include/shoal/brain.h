@@ -44,6 +44,7 @@ struct brain_config {
     enum brain_profile profile;
     struct address seeds[BRAIN_SEEDS_MAX];
     size_t seeds_count;
+    bool joining;       /* there are peers to be found, even if no seed's address is known yet */
     size_t objects_max; /* 0: 20,000 */
     size_t claims_max;  /* 0: 200,000 */
 };

@@ -1,0 +1,155 @@
+/* What the rooms of this module share. */
+#ifndef SHOAL_LOOP_AGENT_INTERNAL_H
+#define SHOAL_LOOP_AGENT_INTERNAL_H
+
+#include <uv.h>
+
+#include "api/api.h"
+#include "base/tree.h"
+#include "disk/disk.h"
+#include "image/store.h"
+#include "loop/agent.h"
+#include "net/net.h"
+#include "net/resolve.h"
+#include "net/token_file.h"
+#include "net/tunnel.h"
+#include "podnet/podnet.h"
+#include "runtime/log.h"
+#include "runtime/runtime.h"
+#include "spec/pod.h"
+
+#define AGENT_SOFTWARE "shoal/" SHOAL_VERSION
+/* A pod whose image is missing looks again this often; a load looks at once. */
+#define IMAGE_RETRY_MS 10000
+/* Seeds given by name are looked up again this often: machines move. */
+#define SEEDS_RESOLVE_MS 30000
+/* After a failed commit (full disk) the same batch is tried again. */
+#define COMMIT_RETRY_MS 1000
+#define API_TICK_MS     250
+
+/* A pod that the brain asked for and that is not gone. */
+struct agent_pod {
+    RB_ENTRY(agent_pod) by_uid;
+    uint8_t uid[16];
+    bool in_runtime;      /* runtime knows it; else it waits for an image */
+    bool stop_asked;
+    bool start_when_gone; /* the remains of an earlier life are being removed first */
+    char *key;            /* "namespace/name" */
+    struct buf tag;
+    struct buf body; /* the workload's canonical JSON */
+    char reason[RUNTIME_REASON_BYTES_MAX];
+    char message[RUNTIME_MESSAGE_BYTES_MAX];
+};
+RB_HEAD(agent_pods, agent_pod);
+
+struct pending_submit {
+    uint64_t id;
+    void (*reply)(void *user, enum error_code code, const char *message, struct bytes object);
+    void *user;
+    struct pending_submit *next;
+};
+
+/* Something to tell the brain after the step under way. */
+struct deferred {
+    enum event_kind kind; /* EVENT_UNREACHABLE, EVENT_STREAM_FAILED, EVENT_POD_STATUS */
+    uint64_t node;
+    struct address address;
+    struct brain_pod pod;
+    char reason[RUNTIME_REASON_BYTES_MAX];
+    char message[RUNTIME_MESSAGE_BYTES_MAX];
+};
+
+struct agent {
+    const struct agent_options *options;
+    uv_loop_t *loop;
+    char name[254];
+    char cluster_id[33];
+    struct seal_identity identity;
+    struct seal_cluster cluster;
+    uint64_t generation;
+
+    struct disk *disk;
+    struct disk_batch *filling, *writing;
+    uint64_t filling_sequence, writing_sequence;
+    bool committing;
+    struct error disk_error; /* code NONE: the last commit succeeded */
+    struct error commit_error;
+    uv_work_t commit_work;
+    uv_timer_t commit_retry;
+
+    struct net *net;
+    struct address advertise;
+    struct address seeds[BRAIN_SEEDS_MAX];
+    size_t seeds_count;
+    size_t resolving_count;
+    uv_timer_t resolve_timer;
+
+    struct image_store *images;
+    struct podnet *podnet;
+    struct runtime *runtime;
+    struct agent_pods pods;
+    uv_timer_t image_timer;
+
+    struct brain *brain;
+    struct effects effects;
+    bool stepping;
+    uv_timer_t brain_timer;
+    struct deferred *deferred;
+    size_t deferred_count, deferred_capacity;
+
+    struct api *api;
+    uv_pipe_t socket;
+    struct local *locals; /* connections to it */
+    uv_timer_t api_timer;
+    struct pending_submit *submits;
+    uint64_t submits_made_count;
+
+    uv_signal_t sigterm, sigint;
+    bool closing;
+    struct error fatal; /* why the loop ended, if not by a signal */
+};
+
+/* ---- step.c */
+struct instant agent_now(void);
+void agent_step(struct agent *agent, const struct event *event);
+struct deferred *agent_defer(struct agent *agent, enum event_kind kind);
+void agent_stop(struct agent *agent);
+void agent_log(const struct agent *agent, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- state.c */
+int state_open(struct agent *agent, struct error *error);
+int state_restore(struct agent *agent, struct error *error);
+void state_persist(struct agent *agent, const struct effect *effect);
+void state_commit(struct agent *agent);
+void state_close(struct agent *agent);
+
+/* ---- machine.c */
+int machine_capacity(const struct agent *agent, struct wire_resources *ret_capacity, struct error *error);
+int machine_advertise(struct agent *agent, const struct address *bound, struct error *error);
+
+/* ---- pods.c */
+int pods_open(struct agent *agent, struct error *error);
+void pods_start(struct agent *agent, const struct effect *effect);
+void pods_stop(struct agent *agent, const struct effect *effect);
+void pods_try_waiting(struct agent *agent);
+void pods_close(struct agent *agent);
+void pod_id_format(const uint8_t uid[static 16], char id[static RUNTIME_POD_ID_CHARS + 1]);
+
+/* ---- podspec.c */
+/* What runtime_start_pod wants, owning everything. ERROR_NOT_FOUND: an image is missing (message says which). */
+struct podspec;
+int podspec_build(struct agent *agent, const struct agent_pod *pod, struct podspec **ret_podspec, struct error *error);
+const struct runtime_pod *podspec_pod(const struct podspec *podspec);
+void podspec_free(struct podspec *podspec);
+
+/* ---- host.c */
+void host_init(struct agent *agent, struct api_host *ret_host);
+void host_reply(struct agent *agent, const struct effect *effect);
+
+/* ---- doors.c */
+int doors_open(struct agent *agent, struct error *error);
+void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal_peer *peer,
+                     const struct address *from);
+void doors_close(struct agent *agent);
+
+#endif

@@ -1,0 +1,240 @@
+/* What the node keeps: identity, generation, cluster, and the brain's tables, in LMDB. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent_internal.h"
+#include "base/assert.h"
+#include "seal/random.h"
+
+static const enum disk_table disk_tables[] = {
+    [EFFECT_TABLE_MEMBER] = DISK_MEMBERS,
+    [EFFECT_TABLE_OBJECT] = DISK_OBJECTS,
+    [EFFECT_TABLE_HISTORY] = DISK_HISTORY,
+    [EFFECT_TABLE_CLAIM] = DISK_CLAIMS,
+};
+
+static struct bytes text_bytes(const char *text)
+{
+    return (struct bytes){.data = (const uint8_t *)text, .size_bytes = strlen(text)};
+}
+
+/* ---- who we are */
+
+static int load_identity(struct agent *agent, struct disk_batch *batch, struct error *error)
+{
+    struct buf value = BUF_INIT;
+    uint8_t seed[SEAL_SEED_BYTES];
+    int result = disk_get(agent->disk, DISK_META, text_bytes("node-seed"), &value, error);
+    if (result == 0 && value.size_bytes != sizeof(seed))
+        result = error_set(error, ERROR_CORRUPT, "the node key in %s has a wrong size", agent->options->data_dir);
+    else if (result == 0 && !seal_identity_from_seed(value.data, &agent->identity))
+        result = error_set(error, ERROR_CORRUPT, "the node key in %s is not usable", agent->options->data_dir);
+    else if (result < 0 && error->code == ERROR_NOT_FOUND) {
+        seal_random_identity(&agent->identity);
+        seal_identity_seed(&agent->identity, seed);
+        disk_batch_put(batch, DISK_META, text_bytes("node-seed"), (struct bytes){seed, sizeof(seed)});
+        result = 0;
+    }
+    buf_fini(&value);
+    return result;
+}
+
+static int load_generation(struct agent *agent, struct disk_batch *batch, struct error *error)
+{
+    struct buf value = BUF_INIT;
+    char text[32];
+    uint64_t last = 0;
+    if (disk_get(agent->disk, DISK_META, text_bytes("generation"), &value, error) == 0)
+        last = strtoull(buf_text(&value), NULL, 10);
+    else if (error->code != ERROR_NOT_FOUND)
+        return -1;
+    buf_fini(&value);
+    uint64_t now_s = agent_now().wall_ms / 1000;
+    agent->generation = last + 1 > now_s ? last + 1 : now_s;
+    (void)snprintf(text, sizeof(text), "%" PRIu64, agent->generation);
+    disk_batch_put(batch, DISK_META, text_bytes("generation"), text_bytes(text));
+    return 0;
+}
+
+/* The stored cluster, the token file's, or a new one; a data directory never changes its cluster. */
+static int load_cluster(struct agent *agent, struct disk_batch *batch, struct error *error)
+{
+    const struct agent_options *options = agent->options;
+    char token[SEAL_TOKEN_TEXT_BYTES_MAX];
+    struct buf value = BUF_INIT;
+    struct seal_cluster given;
+    bool stored = disk_get(agent->disk, DISK_META, text_bytes("cluster"), &value, error) == 0;
+    if (!stored && error->code != ERROR_NOT_FOUND)
+        return -1;
+    if (stored && seal_token_parse(buf_text(&value), &agent->cluster, error) < 0)
+        return error_prefix(error, "the cluster key in %s", options->data_dir);
+    buf_fini(&value);
+    if (options->token_file != NULL) {
+        if (net_token_file_read(options->token_file, &given, error) < 0)
+            return -1;
+        if (stored && memcmp(given.id, agent->cluster.id, sizeof(given.id)) != 0)
+            return error_set(error, ERROR_CONFLICT,
+                             "%s belongs to another cluster than the token in %s; use another --data-dir, or remove it to "
+                             "give up what this node holds",
+                             options->data_dir, options->token_file);
+        agent->cluster = given;
+    } else if (!stored && options->join_count > 0) {
+        return error_set(error, ERROR_INVALID,
+                         "joining a cluster needs its token: run `shoal token` on a member, put the output into a file of "
+                         "mode 0600 here and add --token-file FILE");
+    } else if (!stored) {
+        seal_random_cluster(&agent->cluster);
+    }
+    seal_token_format(&agent->cluster, token);
+    disk_batch_put(batch, DISK_META, text_bytes("cluster"), text_bytes(token));
+    for (size_t i = 0; i < SEAL_CLUSTER_ID_BYTES; i++)
+        (void)snprintf(agent->cluster_id + 2 * i, 3, "%02x", agent->cluster.id[i]);
+    return 0;
+}
+
+/* `shoal token` reads it: only root of this machine can. */
+static int write_token_file(const struct agent *agent, struct error *error)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/token", agent->options->data_dir);
+    if (unlink(path) < 0 && access(path, F_OK) == 0)
+        return error_set(error, ERROR_IO, "cannot replace %s", path);
+    return net_token_file_write(path, &agent->cluster, error);
+}
+
+int state_open(struct agent *agent, struct error *error)
+{
+    const struct disk_config config = {.path = agent->options->data_dir};
+    if (disk_open(&config, &agent->disk, error) < 0)
+        return -1;
+    struct disk_batch *batch = disk_batch_new();
+    int result = load_identity(agent, batch, error);
+    if (result == 0)
+        result = load_generation(agent, batch, error);
+    if (result == 0)
+        result = load_cluster(agent, batch, error);
+    /* Durable before the first packet: a generation is never used twice. */
+    if (result == 0)
+        result = disk_commit(agent->disk, batch, error);
+    if (result == 0)
+        result = write_token_file(agent, error);
+    disk_batch_free(batch);
+    agent->filling = disk_batch_new();
+    agent->writing = disk_batch_new();
+    return result;
+}
+
+/* ---- the brain's tables */
+
+struct restoring {
+    struct agent *agent;
+    enum effect_table table;
+    struct error *error;
+    int result;
+};
+
+static bool restore_one(void *context, struct bytes key, struct bytes value)
+{
+    struct restoring *restoring = context;
+    restoring->result = brain_restore(restoring->agent->brain, restoring->table, key, value, restoring->error);
+    return restoring->result == 0;
+}
+
+int state_restore(struct agent *agent, struct error *error)
+{
+    static const enum effect_table order[] = {EFFECT_TABLE_HISTORY, EFFECT_TABLE_OBJECT, EFFECT_TABLE_MEMBER,
+                                              EFFECT_TABLE_CLAIM};
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        struct restoring restoring = {.agent = agent, .table = order[i], .error = error};
+        if (disk_each(agent->disk, disk_tables[order[i]], restore_one, &restoring, error) < 0)
+            return -1;
+        if (restoring.result < 0)
+            return error_prefix(error,
+                                "%s (restore a backup, or remove the directory: a node of a cluster gets everything back "
+                                "from its peers)",
+                                agent->options->data_dir);
+    }
+    return 0;
+}
+
+void state_persist(struct agent *agent, const struct effect *effect)
+{
+    enum disk_table table = disk_tables[effect->table];
+    if (effect->payload.size_bytes > 0)
+        disk_batch_put(agent->filling, table, effect->key, effect->payload);
+    else
+        disk_batch_delete(agent->filling, table, effect->key);
+    agent->filling_sequence = effect->sequence;
+}
+
+static void commit_in_worker(uv_work_t *work)
+{
+    struct agent *agent = work->data;
+    agent->commit_error = ERROR_INIT;
+    (void)disk_commit(agent->disk, agent->writing, &agent->commit_error);
+}
+
+static void start_commit(struct agent *agent);
+
+static void on_commit_retry(uv_timer_t *timer)
+{
+    start_commit(timer->data);
+}
+
+static void commit_done(uv_work_t *work, int status)
+{
+    struct agent *agent = work->data;
+    (void)status;
+    if (agent->commit_error.code != ERROR_NONE) {
+        if (agent->disk_error.code == ERROR_NONE)
+            agent_log(agent, "state cannot be written: %s; writes are refused until it can", agent->commit_error.message);
+        agent->disk_error = agent->commit_error;
+        if (!agent->closing)
+            (void)uv_timer_start(&agent->commit_retry, on_commit_retry, COMMIT_RETRY_MS, 0);
+        return;
+    }
+    if (agent->disk_error.code != ERROR_NONE)
+        agent_log(agent, "state can be written again");
+    agent->disk_error = ERROR_INIT;
+    agent->committing = false;
+    disk_batch_clear(agent->writing);
+    if (!agent->closing)
+        agent_step(agent, &(struct event){.kind = EVENT_PERSISTED, .sequence = agent->writing_sequence});
+}
+
+static void start_commit(struct agent *agent)
+{
+    agent->commit_work.data = agent;
+    ASSERT(uv_queue_work(agent->loop, &agent->commit_work, commit_in_worker, commit_done) == 0);
+}
+
+void state_commit(struct agent *agent)
+{
+    if (agent->committing || disk_batch_count(agent->filling) == 0)
+        return;
+    struct disk_batch *batch = agent->filling;
+    agent->filling = agent->writing;
+    agent->writing = batch;
+    agent->writing_sequence = agent->filling_sequence;
+    agent->committing = true;
+    start_commit(agent);
+}
+
+/* The loop has ended: nothing is under way. What was not yet written is written now. */
+void state_close(struct agent *agent)
+{
+    struct error error = ERROR_INIT;
+    if (agent->disk != NULL && agent->writing != NULL) {
+        if (disk_batch_count(agent->writing) > 0 && disk_commit(agent->disk, agent->writing, &error) < 0)
+            agent_log(agent, "the last changes could not be written: %s", error.message);
+        if (disk_batch_count(agent->filling) > 0 && disk_commit(agent->disk, agent->filling, &error) < 0)
+            agent_log(agent, "the last changes could not be written: %s", error.message);
+    }
+    disk_batch_free(agent->filling);
+    disk_batch_free(agent->writing);
+    disk_close(agent->disk);
+}

@@ -1,0 +1,163 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent_internal.h"
+#include "base/assert.h"
+#include "base/memory.h"
+
+static uint64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    ASSERT(clock_gettime(clock, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+struct instant agent_now(void)
+{
+    return (struct instant){.boot_ms = clock_ms(CLOCK_BOOTTIME), .wall_ms = clock_ms(CLOCK_REALTIME)};
+}
+
+void agent_log(const struct agent *agent, const char *format, ...)
+{
+    char text[1400];
+    struct timespec now;
+    struct tm utc;
+    (void)agent;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &utc);
+    (void)fprintf(stderr, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s\n", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                  utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000, text);
+}
+
+void agent_stop(struct agent *agent)
+{
+    agent->closing = true;
+    uv_stop(agent->loop);
+}
+
+struct deferred *agent_defer(struct agent *agent, enum event_kind kind)
+{
+    MEM_GROW(agent->deferred, agent->deferred_count, agent->deferred_capacity);
+    struct deferred *deferred = &agent->deferred[agent->deferred_count++];
+    *deferred = (struct deferred){.kind = kind};
+    return deferred;
+}
+
+/* ---- effects */
+
+static void send_datagram(struct agent *agent, const struct effect *effect)
+{
+    if (net_send_datagram(agent->net, effect->node, &effect->address, effect->payload) != 0)
+        agent_defer(agent, EVENT_UNREACHABLE)->address = effect->address;
+}
+
+static void send_stream(struct agent *agent, const struct effect *effect)
+{
+    struct error error = ERROR_INIT;
+    if (net_send_stream_message(agent->net, effect->node, &effect->address, effect->payload, &error) == 0)
+        return;
+    struct deferred *deferred = agent_defer(agent, EVENT_STREAM_FAILED);
+    deferred->node = effect->node;
+    deferred->address = effect->address;
+}
+
+static void carry_out(struct agent *agent, const struct effect *effect)
+{
+    switch (effect->kind) {
+    case EFFECT_DATAGRAM:
+        send_datagram(agent, effect);
+        return;
+    case EFFECT_STREAM:
+        send_stream(agent, effect);
+        return;
+    case EFFECT_PERSIST:
+        state_persist(agent, effect);
+        return;
+    case EFFECT_POD_START:
+        pods_start(agent, effect);
+        return;
+    case EFFECT_POD_STOP:
+        pods_stop(agent, effect);
+        return;
+    case EFFECT_REPLY:
+        host_reply(agent, effect);
+        return;
+    case EFFECT_NOTIFY:
+        if (agent->api != NULL)
+            api_changed(agent->api, effect->table, effect->key);
+        return;
+    case EFFECT_FATAL:
+        (void)error_set(&agent->fatal, ERROR_CONFLICT, "%s", (const char *)effect->text.data);
+        agent_stop(agent);
+        return;
+    case EFFECT_TRACE:
+        agent_log(agent, "%s", (const char *)effect->text.data);
+        return;
+    }
+    UNREACHABLE();
+}
+
+/* ---- the one place where the brain is stepped */
+
+static void on_brain_timer(uv_timer_t *timer)
+{
+    agent_step(timer->data, &(struct event){.kind = EVENT_TIMER});
+}
+
+static void arm(struct agent *agent)
+{
+    boot_ms_t deadline_boot_ms = brain_deadline(agent->brain);
+    boot_ms_t now_boot_ms = agent_now().boot_ms;
+    if (deadline_boot_ms == BOOT_MS_NEVER) {
+        (void)uv_timer_stop(&agent->brain_timer);
+        return;
+    }
+    uv_update_time(agent->loop);
+    (void)uv_timer_start(&agent->brain_timer, on_brain_timer,
+                         deadline_boot_ms > now_boot_ms ? deadline_boot_ms - now_boot_ms : 0, 0);
+}
+
+static void step_once(struct agent *agent, const struct event *event)
+{
+    struct effects effects;
+    brain_step(agent->brain, agent_now(), event, &agent->effects);
+    /* Carrying out never steps the brain (it defers), so the list is ours until it is done. */
+    effects = agent->effects;
+    for (size_t i = 0; i < effects.count; i++)
+        carry_out(agent, &effects.items[i]);
+    effects_clear(&agent->effects);
+}
+
+static void step_deferred(struct agent *agent, const struct deferred *deferred)
+{
+    struct event event = {
+        .kind = deferred->kind,
+        .node = deferred->node,
+        .address = deferred->address,
+        .pod = deferred->pod,
+    };
+    event.pod.reason = deferred->reason;
+    event.pod.message = deferred->message;
+    step_once(agent, &event);
+}
+
+void agent_step(struct agent *agent, const struct event *event)
+{
+    ASSERT(!agent->stepping);
+    agent->stepping = true;
+    step_once(agent, event);
+    for (size_t i = 0; i < agent->deferred_count; i++) {
+        struct deferred deferred = agent->deferred[i]; /* the array may move while it is told */
+        step_deferred(agent, &deferred);
+    }
+    agent->deferred_count = 0;
+    agent->stepping = false;
+    state_commit(agent);
+    arm(agent);
+}
