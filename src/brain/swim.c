@@ -33,7 +33,8 @@ struct member_table *swim_new_table(const struct brain_config *config, struct in
 
 void swim_start(struct brain *brain)
 {
-    brain->alone_at_start = !brain->config.joining && brain->config.seeds_count == 0 && member_count(brain->members) == 1;
+    brain->alone_at_start = !brain->config.joining && brain->config.seeds_count == 0 &&
+                            member_count(brain->members) == 1;
     brain->synced = brain->alone_at_start;
     brain->start_boot_ms = brain->now.boot_ms;
     brain->sync_boot_ms = brain->now.boot_ms + SYNC_FAST_PERIOD_MS;
@@ -264,7 +265,7 @@ void swim_flush_rumours(struct brain *brain)
         buf_clear(&large);
     }
     buf_fini(&large);
-    gossip_flushed(brain->gossip, brain->now);
+    gossip_flushed(brain->gossip, brain->now, members_count);
 }
 
 /* ---- anti-entropy */

@@ -20,24 +20,31 @@ static void on_datagram(void *context, uint64_t from_id, const struct address *f
 {
     (void)to_anyone;
     agent_step(context,
-               &(struct event){.kind = EVENT_DATAGRAM, .node = from_id, .address = *from, .payload = payload});
+               &(struct event){
+                   .kind = EVENT_DATAGRAM, .node = from_id, .address = *from, .payload = payload});
 }
 
 static void on_unreachable(void *context, const struct address *address, int errnum)
 {
-    agent_step(context, &(struct event){
-                            .kind = EVENT_UNREACHABLE, .address = *address, .refused = errnum == ECONNREFUSED});
+    agent_step(context, &(struct event){.kind = EVENT_UNREACHABLE,
+                                        .address = *address,
+                                        .refused = errnum == ECONNREFUSED});
 }
 
-static void on_stream_message(void *context, uint64_t from_id, const struct address *from, struct bytes message)
+static void on_stream_message(void *context, uint64_t from_id, const struct address *from,
+                              struct bytes message)
 {
-    agent_step(context, &(struct event){.kind = EVENT_STREAM, .node = from_id, .address = *from, .payload = message});
+    agent_step(context,
+               &(struct event){
+                   .kind = EVENT_STREAM, .node = from_id, .address = *from, .payload = message});
 }
 
-static void on_stream_failed(void *context, uint64_t to_id, const struct address *address, const struct error *error)
+static void on_stream_failed(void *context, uint64_t to_id, const struct address *address,
+                             const struct error *error)
 {
     (void)error;
-    agent_step(context, &(struct event){.kind = EVENT_STREAM_FAILED, .node = to_id, .address = *address});
+    agent_step(context,
+               &(struct event){.kind = EVENT_STREAM_FAILED, .node = to_id, .address = *address});
 }
 
 static void on_twin(void *context, const struct address *from)
@@ -45,7 +52,8 @@ static void on_twin(void *context, const struct address *from)
     struct agent *agent = context;
     char text[ADDRESS_TEXT_BYTES_MAX];
     (void)error_set(&agent->fatal, ERROR_CONFLICT,
-                    "the node key of this data directory is also used by a younger agent at %s; a copied machine needs its "
+                    "the node key of this data directory is also used by a younger agent at %s; a "
+                    "copied machine needs its "
                     "own: remove %s on one of them",
                     address_format(from, text), agent->options->data_dir);
     agent_stop(agent);
@@ -90,8 +98,9 @@ static void on_resolved(void *context, const struct address *addresses, size_t a
     if (agent->brain == NULL)
         uv_stop(agent->loop);
     else if (agent->seeds_count > 0)
-        agent_step(agent, &(struct event){
-                              .kind = EVENT_SEEDS, .seeds = agent->seeds, .seeds_count = agent->seeds_count});
+        agent_step(agent, &(struct event){.kind = EVENT_SEEDS,
+                                          .seeds = agent->seeds,
+                                          .seeds_count = agent->seeds_count});
 }
 
 static void resolve_seeds(struct agent *agent)
@@ -101,7 +110,8 @@ static void resolve_seeds(struct agent *agent)
     agent->seeds_count = 0;
     agent->resolving_count = agent->options->join_count;
     for (size_t i = 0; i < agent->options->join_count; i++)
-        (void)net_resolve(agent->loop, agent->options->join[i], NET_PORT_DEFAULT, on_resolved, agent);
+        (void)net_resolve(agent->loop, agent->options->join[i], NET_PORT_DEFAULT, on_resolved,
+                          agent);
 }
 
 static void on_resolve_timer(uv_timer_t *timer)
@@ -135,10 +145,11 @@ static size_t fill_labels(const struct agent *agent, struct wire_pair *labels)
     size_t count = 0;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         if (fixed[i][1] != NULL)
-            labels[count++] = (struct wire_pair){.name = text_bytes(fixed[i][0]), .value = text_bytes(fixed[i][1])};
+            labels[count++] = (struct wire_pair){.name = text_bytes(fixed[i][0]),
+                                                 .value = text_bytes(fixed[i][1])};
     for (size_t i = 0; i < options->labels_count; i++)
-        labels[count++] = (struct wire_pair){
-            .name = text_bytes(options->labels[i].name), .value = text_bytes(options->labels[i].value)};
+        labels[count++] = (struct wire_pair){.name = text_bytes(options->labels[i].name),
+                                             .value = text_bytes(options->labels[i].value)};
     return count;
 }
 
@@ -156,7 +167,8 @@ static int open_brain(struct agent *agent, struct error *error)
     self->labels = labels;
     self->labels_count = fill_labels(agent, labels);
     self->software = text_bytes(AGENT_SOFTWARE);
-    self->public_key = (struct bytes){agent->identity.public_key, sizeof(agent->identity.public_key)};
+    self->public_key =
+        (struct bytes){agent->identity.public_key, sizeof(agent->identity.public_key)};
     config->profile = agent->options->profile;
     config->joining = agent->options->join_count > 0;
     config->seeds_count = agent->seeds_count;
@@ -173,8 +185,8 @@ static int open_brain(struct agent *agent, struct error *error)
 
 static void init_handles(struct agent *agent)
 {
-    uv_timer_t *const timers[] = {&agent->commit_retry, &agent->resolve_timer, &agent->image_timer, &agent->brain_timer,
-                                  &agent->api_timer};
+    uv_timer_t *const timers[] = {&agent->commit_retry, &agent->resolve_timer, &agent->image_timer,
+                                  &agent->brain_timer, &agent->api_timer};
     uv_signal_t *const signals[] = {&agent->sigterm, &agent->sigint};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         ASSERT(uv_timer_init(agent->loop, timers[i]) == 0);
@@ -202,19 +214,20 @@ static int open_images_and_network(struct agent *agent, struct error *error)
     struct podnet_config config = {.bridge = NULL};
     uint64_t hash = hash64(&agent->identity.id, sizeof(agent->identity.id), 0);
     (void)snprintf(path, sizeof(path), "%s/images", agent->options->data_dir);
-    (void)snprintf(cidr, sizeof(cidr), "10.%u.%u.0/24", 128 + (unsigned int)(hash & 127), (unsigned int)(hash >> 8 & 255));
+    (void)snprintf(cidr, sizeof(cidr), "10.%u.%u.0/24", 128 + (unsigned int)(hash & 127),
+                   (unsigned int)(hash >> 8 & 255));
     if (image_store_open(path, &agent->images, error) < 0)
         return -1;
-    if (podnet_parse_cidr(agent->options->pod_cidr != NULL ? agent->options->pod_cidr : cidr, &config.subnet,
-                          &config.prefix_bits, error) < 0)
+    if (podnet_parse_cidr(agent->options->pod_cidr != NULL ? agent->options->pod_cidr : cidr,
+                          &config.subnet, &config.prefix_bits, error) < 0)
         return error_prefix(error, "--pod-cidr");
     return podnet_open(&config, &agent->podnet, error);
 }
 
 static int open_all(struct agent *agent, struct error *error)
 {
-    if (make_dir(agent->options->data_dir, 0700, error) < 0 || make_dir(agent->options->run_dir, 0755, error) < 0 ||
-        state_open(agent, error) < 0)
+    if (make_dir(agent->options->data_dir, 0700, error) < 0 ||
+        make_dir(agent->options->run_dir, 0755, error) < 0 || state_open(agent, error) < 0)
         return -1;
     resolve_seeds(agent);
     if (agent->resolving_count > 0)
@@ -231,7 +244,8 @@ static int open_all(struct agent *agent, struct error *error)
     if (doors_open(agent, error) < 0 || pods_open(agent, error) < 0)
         return -1;
     if (agent->options->join_count > 0)
-        (void)uv_timer_start(&agent->resolve_timer, on_resolve_timer, SEEDS_RESOLVE_MS, SEEDS_RESOLVE_MS);
+        (void)uv_timer_start(&agent->resolve_timer, on_resolve_timer, SEEDS_RESOLVE_MS,
+                             SEEDS_RESOLVE_MS);
     return 0;
 }
 
@@ -253,8 +267,9 @@ static void close_all(struct agent *agent)
     if (agent->net != NULL)
         net_close(agent->net, NULL, NULL);
     uv_handle_t *const handles[] = {
-        (uv_handle_t *)&agent->commit_retry, (uv_handle_t *)&agent->resolve_timer, (uv_handle_t *)&agent->image_timer,
-        (uv_handle_t *)&agent->brain_timer,  (uv_handle_t *)&agent->api_timer,     (uv_handle_t *)&agent->sigterm,
+        (uv_handle_t *)&agent->commit_retry, (uv_handle_t *)&agent->resolve_timer,
+        (uv_handle_t *)&agent->image_timer,  (uv_handle_t *)&agent->brain_timer,
+        (uv_handle_t *)&agent->api_timer,    (uv_handle_t *)&agent->sigterm,
         (uv_handle_t *)&agent->sigint,       (uv_handle_t *)&agent->socket};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         close_handle(handles[i]);
@@ -287,8 +302,8 @@ static void greet(const struct agent *agent)
 {
     char address[ADDRESS_TEXT_BYTES_MAX];
     (void)address_format(&agent->advertise, address);
-    agent_log(agent, "shoal %s: node %s (%016llx) of cluster %.8s at %s", SHOAL_VERSION, agent->name,
-              (unsigned long long)agent->identity.id, agent->cluster_id, address);
+    agent_log(agent, "shoal %s: node %s (%016llx) of cluster %.8s at %s", SHOAL_VERSION,
+              agent->name, (unsigned long long)agent->identity.id, agent->cluster_id, address);
     if (agent->options->join_count > 0)
         return;
     (void)fprintf(stderr,
@@ -303,13 +318,16 @@ static int set_name(struct agent *agent, const char *name, struct error *error)
     if (name == NULL && gethostname(agent->name, sizeof(agent->name)) < 0)
         return error_set_errno(error, errno, "cannot read the host name; give --name");
     if (name != NULL && strlen(name) >= sizeof(agent->name))
-        return error_set(error, ERROR_INVALID, "--name is longer than %zu characters", sizeof(agent->name) - 1);
+        return error_set(error, ERROR_INVALID, "--name is longer than %zu characters",
+                         sizeof(agent->name) - 1);
     if (name != NULL)
         (void)snprintf(agent->name, sizeof(agent->name), "%s", name);
     agent->name[sizeof(agent->name) - 1] = '\0';
     for (char *c = agent->name; *c != '\0'; c++) /* Kubernetes' node names are lower case */
         *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-    return agent->name[0] != '\0' ? 0 : error_set(error, ERROR_INVALID, "the host name is empty; give --name");
+    return agent->name[0] != '\0'
+               ? 0
+               : error_set(error, ERROR_INVALID, "the host name is empty; give --name");
 }
 
 int agent_run(const struct agent_options *options, struct error *error)

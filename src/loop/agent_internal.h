@@ -31,7 +31,7 @@
 struct agent_pod {
     RB_ENTRY(agent_pod) by_uid;
     uint8_t uid[16];
-    bool in_runtime;      /* runtime knows it; else it waits for an image */
+    bool in_runtime; /* runtime knows it; else it waits for an image */
     bool stop_asked;
     bool start_when_gone; /* the remains of an earlier life are being removed first */
     char *key;            /* "namespace/name" */
@@ -114,7 +114,8 @@ struct instant agent_now(void);
 void agent_step(struct agent *agent, const struct event *event);
 struct deferred *agent_defer(struct agent *agent, enum event_kind kind);
 void agent_stop(struct agent *agent);
-void agent_log(const struct agent *agent, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void agent_log(const struct agent *agent, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* ---- state.c */
 int state_open(struct agent *agent, struct error *error);
@@ -124,7 +125,8 @@ void state_commit(struct agent *agent);
 void state_close(struct agent *agent);
 
 /* ---- machine.c */
-int machine_capacity(const struct agent *agent, struct wire_resources *ret_capacity, struct error *error);
+int machine_capacity(const struct agent *agent, struct wire_resources *ret_capacity,
+                     struct error *error);
 int machine_advertise(struct agent *agent, const struct address *bound, struct error *error);
 
 /* ---- pods.c */
@@ -136,9 +138,11 @@ void pods_close(struct agent *agent);
 void pod_id_format(const uint8_t uid[static 16], char id[static RUNTIME_POD_ID_CHARS + 1]);
 
 /* ---- podspec.c */
-/* What runtime_start_pod wants, owning everything. ERROR_NOT_FOUND: an image is missing (message says which). */
+/* What runtime_start_pod wants, owning everything. ERROR_NOT_FOUND: an image is missing (message
+ * says which). */
 struct podspec;
-int podspec_build(struct agent *agent, const struct agent_pod *pod, struct podspec **ret_podspec, struct error *error);
+int podspec_build(struct agent *agent, const struct agent_pod *pod, struct podspec **ret_podspec,
+                  struct error *error);
 const struct runtime_pod *podspec_pod(const struct podspec *podspec);
 void podspec_free(struct podspec *podspec);
 

@@ -99,7 +99,8 @@ static void local_on_read(uv_stream_t *stream, ssize_t size_bytes, const uv_buf_
 {
     struct local *local = stream->data;
     if (size_bytes > 0)
-        api_connection_data(local->connection, (struct bytes){(const uint8_t *)buffer->base, (size_t)size_bytes});
+        api_connection_data(local->connection,
+                            (struct bytes){(const uint8_t *)buffer->base, (size_t)size_bytes});
     else if (size_bytes == UV_EOF)
         api_connection_eof(local->connection);
     else if (size_bytes < 0)
@@ -127,7 +128,8 @@ static void on_local(uv_stream_t *listener, int status)
     };
     if (uv_accept(listener, (uv_stream_t *)&local->pipe) == 0)
         local->connection = api_connection_new(agent->api, &transport, false);
-    if (local->connection == NULL || uv_read_start((uv_stream_t *)&local->pipe, local_alloc, local_on_read) < 0)
+    if (local->connection == NULL ||
+        uv_read_start((uv_stream_t *)&local->pipe, local_alloc, local_on_read) < 0)
         local_drop(local);
 }
 
@@ -143,7 +145,8 @@ int doors_open(struct agent *agent, struct error *error)
     struct api_host host;
     int size = snprintf(path, sizeof(path), "%s/shoal.sock", agent->options->run_dir);
     if (size < 0 || (size_t)size >= sizeof(path))
-        return error_set(error, ERROR_INVALID, "--run-dir %s is too long for a socket", agent->options->run_dir);
+        return error_set(error, ERROR_INVALID, "--run-dir %s is too long for a socket",
+                         agent->options->run_dir);
     host_init(agent, &host);
     agent->api = api_new(&host);
     (void)unlink(path); /* the lock on the data directory says that no agent of ours is behind it */

@@ -21,7 +21,8 @@ static struct instant host_now(void *context)
 /* ---- writes */
 
 static void host_submit(void *context, const struct brain_request *request,
-                        void (*reply)(void *user, enum error_code code, const char *message, struct bytes object),
+                        void (*reply)(void *user, enum error_code code, const char *message,
+                                      struct bytes object),
                         void *user)
 {
     struct agent *agent = context;
@@ -33,7 +34,8 @@ static void host_submit(void *context, const struct brain_request *request,
     event.request.id = submit->id;
     if (agent->disk_error.code != ERROR_NONE) {
         char message[ERROR_MESSAGE_BYTES_MAX];
-        (void)snprintf(message, sizeof(message), "this node cannot store anything now: %.900s; ask another",
+        (void)snprintf(message, sizeof(message),
+                       "this node cannot store anything now: %.900s; ask another",
                        agent->disk_error.message);
         agent->submits = submit->next;
         reply(user, agent->disk_error.code, message, (struct bytes){.data = NULL});
@@ -58,8 +60,9 @@ void host_reply(struct agent *agent, const struct effect *effect)
 
 /* ---- logs */
 
-static int host_log_open(void *context, const uint8_t pod_uid[static 16], const struct api_log_options *options,
-                         void (*on_more)(void *user), void *user, void **ret_log, struct error *error)
+static int host_log_open(void *context, const uint8_t pod_uid[static 16],
+                         const struct api_log_options *options, void (*on_more)(void *user),
+                         void *user, void **ret_log, struct error *error)
 {
     struct agent *agent = context;
     char id[RUNTIME_POD_ID_CHARS + 1];
@@ -160,7 +163,9 @@ static void finish_done(uv_work_t *work, int status)
 }
 
 static void host_image_finish(void *context, void *load,
-                              void (*done)(void *user, const char *references, const struct error *error), void *user)
+                              void (*done)(void *user, const char *references,
+                                           const struct error *error),
+                              void *user)
 {
     struct agent *agent = context;
     struct upload *upload = load;
@@ -178,7 +183,8 @@ static void host_image_abort(void *context, void *load)
     mem_free(upload);
 }
 
-static void host_image_each(void *context, void (*each)(void *user, const struct api_image *image), void *user)
+static void host_image_each(void *context, void (*each)(void *user, const struct api_image *image),
+                            void *user)
 {
     struct agent *agent = context;
     struct image_list list = {.items = NULL};
@@ -201,7 +207,9 @@ static void host_image_each(void *context, void (*each)(void *user, const struct
 
 /* ---- accounts */
 
-static void host_counter_each(void *context, void (*each)(void *user, const struct api_counter *counter), void *user)
+static void host_counter_each(void *context,
+                              void (*each)(void *user, const struct api_counter *counter),
+                              void *user)
 {
     struct agent *agent = context;
     const struct net_stats *stats = net_stats(agent->net);
@@ -228,9 +236,11 @@ static void host_counter_each(void *context, void (*each)(void *user, const stru
         each(user, &counters[i]);
     for (int verdict = 1; verdict < SEAL_VERDICTS_COUNT; verdict++) {
         char name[96];
-        (void)snprintf(name, sizeof(name), "datagrams_refused_%s", seal_verdict_name((enum seal_verdict)verdict));
+        (void)snprintf(name, sizeof(name), "datagrams_refused_%s",
+                       seal_verdict_name((enum seal_verdict)verdict));
         each(user, &(struct api_counter){name, stats->datagrams_refused[verdict]});
-        (void)snprintf(name, sizeof(name), "streams_refused_%s", seal_verdict_name((enum seal_verdict)verdict));
+        (void)snprintf(name, sizeof(name), "streams_refused_%s",
+                       seal_verdict_name((enum seal_verdict)verdict));
         each(user, &(struct api_counter){name, stats->streams_refused[verdict]});
     }
 }
@@ -272,13 +282,14 @@ static void peer_on_closed(void *context, struct net_tunnel *tunnel, const struc
     callbacks.on_closed(callbacks.context, error);
 }
 
-static int host_peer_open(void *context, uint64_t node, const struct api_peer_callbacks *callbacks, void **ret_peer,
-                          struct error *error)
+static int host_peer_open(void *context, uint64_t node, const struct api_peer_callbacks *callbacks,
+                          void **ret_peer, struct error *error)
 {
     struct agent *agent = context;
     struct brain_member member;
     if (!brain_member(agent->brain, node, &member) || member.record == NULL)
-        return error_set(error, ERROR_NOT_FOUND, "node %016llx is not known here", (unsigned long long)node);
+        return error_set(error, ERROR_NOT_FOUND, "node %016llx is not known here",
+                         (unsigned long long)node);
     struct address address = {.port = member.record->address.port};
     memcpy(address.ip, member.record->address.ip, sizeof(address.ip));
     struct peer *peer = MEM_NEW(struct peer);

@@ -19,17 +19,20 @@
 /* Left to the system and the agent itself. */
 #define SYSTEM_MEMORY_BYTES ((uint64_t)100 << 20)
 
-static int set_amount(struct wire_resources *capacity, const char *name, const char *value, struct error *error)
+static int set_amount(struct wire_resources *capacity, const char *name, const char *value,
+                      struct error *error)
 {
     uint64_t amount = 0;
     if (strcmp(name, "cpu") == 0) {
         if (spec_quantity_parse_milli(value, &amount) != SPEC_QUANTITY_OK)
-            return error_set(error, ERROR_INVALID, "--capacity: '%s' is not an amount of cpu; write 4 or 500m", value);
+            return error_set(error, ERROR_INVALID,
+                             "--capacity: '%s' is not an amount of cpu; write 4 or 500m", value);
         capacity->cpu_milli = amount;
         return 0;
     }
     if (spec_quantity_parse_whole(value, &amount) != SPEC_QUANTITY_OK)
-        return error_set(error, ERROR_INVALID, "--capacity: '%s' is not an amount of %s; write 8Gi or 500M", value, name);
+        return error_set(error, ERROR_INVALID,
+                         "--capacity: '%s' is not an amount of %s; write 8Gi or 500M", value, name);
     if (strcmp(name, "memory") == 0)
         capacity->memory_bytes = amount;
     else if (strcmp(name, "ephemeral-storage") == 0)
@@ -38,7 +41,8 @@ static int set_amount(struct wire_resources *capacity, const char *name, const c
         capacity->pods = (uint32_t)amount;
     else
         return error_set(error, ERROR_INVALID,
-                         "--capacity: '%s' is not known; there are cpu, memory, ephemeral-storage and pods (at most %d)",
+                         "--capacity: '%s' is not known; there are cpu, memory, ephemeral-storage "
+                         "and pods (at most %d)",
                          name, RUNTIME_PODS_MAX);
     return 0;
 }
@@ -48,10 +52,13 @@ static int apply_option(const char *option, struct wire_resources *capacity, str
     char *copy = mem_strdup(option);
     char *rest = NULL;
     int result = 0;
-    for (char *part = strtok_r(copy, ",", &rest); part != NULL && result == 0; part = strtok_r(NULL, ",", &rest)) {
+    for (char *part = strtok_r(copy, ",", &rest); part != NULL && result == 0;
+         part = strtok_r(NULL, ",", &rest)) {
         char *equals = strchr(part, '=');
         if (equals == NULL) {
-            result = error_set(error, ERROR_INVALID, "--capacity: '%s' has no value; write cpu=4,memory=8Gi,pods=110", part);
+            result =
+                error_set(error, ERROR_INVALID,
+                          "--capacity: '%s' has no value; write cpu=4,memory=8Gi,pods=110", part);
             break;
         }
         *equals = '\0';
@@ -61,7 +68,8 @@ static int apply_option(const char *option, struct wire_resources *capacity, str
     return result;
 }
 
-int machine_capacity(const struct agent *agent, struct wire_resources *ret_capacity, struct error *error)
+int machine_capacity(const struct agent *agent, struct wire_resources *ret_capacity,
+                     struct error *error)
 {
     struct wire_resources capacity = {.pods = PODS_DEFAULT};
     struct sysinfo info;
@@ -73,11 +81,14 @@ int machine_capacity(const struct agent *agent, struct wire_resources *ret_capac
     capacity.cpu_milli = (uint64_t)(online > 0 ? online : 1) * 1000;
     if (sysinfo(&info) == 0) {
         uint64_t total_bytes = (uint64_t)info.totalram * info.mem_unit;
-        capacity.memory_bytes = total_bytes > 2 * SYSTEM_MEMORY_BYTES ? total_bytes - SYSTEM_MEMORY_BYTES : total_bytes / 2;
+        capacity.memory_bytes = total_bytes > 2 * SYSTEM_MEMORY_BYTES
+                                    ? total_bytes - SYSTEM_MEMORY_BYTES
+                                    : total_bytes / 2;
     }
     if (statvfs(agent->options->data_dir, &disk) == 0)
         capacity.ephemeral_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
-    if (agent->options->capacity != NULL && apply_option(agent->options->capacity, &capacity, error) < 0)
+    if (agent->options->capacity != NULL &&
+        apply_option(agent->options->capacity, &capacity, error) < 0)
         return -1;
     *ret_capacity = capacity;
     return 0;

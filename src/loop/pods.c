@@ -1,4 +1,5 @@
-/* The brain's pods and the runtime's: images in between, and the news of one in the words of the other. */
+/* The brain's pods and the runtime's: images in between, and the news of one in the words of the
+ * other. */
 #include <stdio.h>
 #include <string.h>
 
@@ -59,8 +60,9 @@ static void drop(struct agent *agent, struct agent_pod *pod)
 
 /* ---- telling the brain */
 
-static struct deferred *defer_status(struct agent *agent, const struct agent_pod *pod, enum wire_claim_state state,
-                                     const char *reason, const char *message)
+static struct deferred *defer_status(struct agent *agent, const struct agent_pod *pod,
+                                     enum wire_claim_state state, const char *reason,
+                                     const char *message)
 {
     struct deferred *deferred = agent_defer(agent, EVENT_POD_STATUS);
     memcpy(deferred->pod.pod_uid, pod->uid, sizeof(pod->uid));
@@ -73,12 +75,14 @@ static struct deferred *defer_status(struct agent *agent, const struct agent_pod
 static struct bytes limited(const char *text, size_t size_bytes_max)
 {
     size_t size_bytes = strlen(text);
-    while (size_bytes > size_bytes_max || (size_bytes < strlen(text) && ((uint8_t)text[size_bytes] & 0xc0) == 0x80))
+    while (size_bytes > size_bytes_max ||
+           (size_bytes < strlen(text) && ((uint8_t)text[size_bytes] & 0xc0) == 0x80))
         size_bytes--;
     return (struct bytes){.data = (const uint8_t *)text, .size_bytes = size_bytes};
 }
 
-static void container_status(const struct runtime_container_status *from, struct wire_container_status *to)
+static void container_status(const struct runtime_container_status *from,
+                             struct wire_container_status *to)
 {
     *to = (struct wire_container_status){
         .name = limited(from->name, WIRE_CONTAINER_STATUS_NAME_BYTES_MAX),
@@ -121,11 +125,13 @@ static enum wire_claim_state state_of(const struct runtime_status *status)
         waiting = waiting || strcmp(status->containers[i].reason, "CrashLoopBackOff") == 0;
     if (waiting)
         return WIRE_CLAIM_STATE_WAITING;
-    return status->phase == RUNTIME_PHASE_RUNNING ? WIRE_CLAIM_STATE_RUNNING : WIRE_CLAIM_STATE_STARTING;
+    return status->phase == RUNTIME_PHASE_RUNNING ? WIRE_CLAIM_STATE_RUNNING
+                                                  : WIRE_CLAIM_STATE_STARTING;
 }
 
 /* The first container that has something to say says it for the pod. */
-static void summarize(const struct runtime_status *status, const char **ret_reason, const char **ret_message)
+static void summarize(const struct runtime_status *status, const char **ret_reason,
+                      const char **ret_message)
 {
     *ret_reason = status->reason;
     *ret_message = status->message;
@@ -133,16 +139,18 @@ static void summarize(const struct runtime_status *status, const char **ret_reas
         const struct runtime_container_status *container = &status->containers[i];
         if (container->state == RUNTIME_CONTAINER_WAITING) {
             *ret_reason = container->reason;
-            *ret_message = container->message[0] != '\0' ? container->message : container->last.message;
-        } else if (container->state == RUNTIME_CONTAINER_TERMINATED && container->last.exit_code != 0) {
+            *ret_message =
+                container->message[0] != '\0' ? container->message : container->last.message;
+        } else if (container->state == RUNTIME_CONTAINER_TERMINATED &&
+                   container->last.exit_code != 0) {
             *ret_reason = container->last.reason;
             *ret_message = container->last.message;
         }
     }
 }
 
-static void brain_pod_of(const struct runtime_status *status, struct wire_container_status *containers,
-                         struct brain_pod *ret_pod)
+static void brain_pod_of(const struct runtime_status *status,
+                         struct wire_container_status *containers, struct brain_pod *ret_pod)
 {
     size_t count = status->containers_count;
     if (count > WIRE_CLAIM_CONTAINERS_COUNT_MAX)
@@ -196,7 +204,8 @@ static void try_start(struct agent *agent, struct agent_pod *pod)
         return;
     }
     if (runtime_start_pod(agent->runtime, podspec_pod(podspec), &error) < 0) {
-        defer_status(agent, pod, WIRE_CLAIM_STATE_RELEASED, "StartError", error.message)->pod.refused = true;
+        defer_status(agent, pod, WIRE_CLAIM_STATE_RELEASED, "StartError", error.message)
+            ->pod.refused = true;
         unpin(agent, pod->uid);
         drop(agent, pod);
     } else {
@@ -229,13 +238,15 @@ void pods_stop(struct agent *agent, const struct effect *effect)
     struct error error = ERROR_INIT;
     char id[RUNTIME_POD_ID_CHARS + 1];
     struct agent_pod *pod = find(agent, effect->pod_uid);
-    uint32_t grace_ms = effect->duration_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)effect->duration_ms;
+    uint32_t grace_ms =
+        effect->duration_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)effect->duration_ms;
     pod_id_format(effect->pod_uid, id);
     if (pod != NULL)
         pod->stop_asked = true;
     if (pod == NULL)
         pod = add(agent, effect->pod_uid);
-    if (runtime_stop_pod(agent->runtime, id, grace_ms, (const char *)effect->text.data, &error) == 0) {
+    if (runtime_stop_pod(agent->runtime, id, grace_ms, (const char *)effect->text.data, &error) ==
+        0) {
         pod->in_runtime = true;
         pod->stop_asked = true;
         return;
@@ -307,9 +318,11 @@ static void on_adopted(void *user, const struct runtime_status *status, bool los
     if (pod == NULL)
         pod = add(agent, event.pod.pod_uid);
     pod->in_runtime = true;
-    bool finished = event.pod.state == WIRE_CLAIM_STATE_SUCCEEDED || event.pod.state == WIRE_CLAIM_STATE_FAILED;
+    bool finished =
+        event.pod.state == WIRE_CLAIM_STATE_SUCCEEDED || event.pod.state == WIRE_CLAIM_STATE_FAILED;
     if (lost && !finished) {
-        /* The machine restarted: whether the slot is still ours the brain decides; here only remains are left. */
+        /* The machine restarted: whether the slot is still ours the brain decides; here only
+         * remains are left. */
         pod->stop_asked = true;
         (void)runtime_stop_pod(agent->runtime, status->id, 0, "the machine restarted", &error);
         agent_log(agent, "pod %s does not run any more", status->id);

@@ -12,7 +12,7 @@
 
 #define PODSPEC_BYTES_MAX ((size_t)16 << 20)
 /* $(NAME) may stand for a value that was expanded itself: a few lines could ask for terabytes. */
-#define EXPANDED_BYTES_MAX ((size_t)128 << 10)
+#define EXPANDED_BYTES_MAX    ((size_t)128 << 10)
 #define ENVIRONMENT_BYTES_MAX ((size_t)4 << 20)
 
 struct podspec {
@@ -72,7 +72,8 @@ static const char *expand(struct environment *environment, const char *text)
     spec_expand(text, environment_get, environment, &expanded);
     environment->too_large = environment->too_large || expanded.overflowed ||
                              environment->podspec->arena.used_bytes > ENVIRONMENT_BYTES_MAX;
-    const char *kept = environment->too_large ? "" : keep(environment->podspec, buf_text(&expanded));
+    const char *kept =
+        environment->too_large ? "" : keep(environment->podspec, buf_text(&expanded));
     buf_fini(&expanded);
     return kept;
 }
@@ -82,7 +83,8 @@ static const char *or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
-static const char *env_value(struct agent *agent, struct environment *environment, const struct spec_env *env)
+static const char *env_value(struct agent *agent, struct environment *environment,
+                             const struct spec_env *env)
 {
     struct podspec *podspec = environment->podspec;
     char address[ADDRESS_TEXT_BYTES_MAX];
@@ -115,35 +117,41 @@ static const char *env_value(struct agent *agent, struct environment *environmen
     return keep(podspec, address);
 }
 
-static void build_env(struct agent *agent, struct podspec *podspec, const struct spec_container *spec,
-                      const struct image *image, struct runtime_container *container, struct environment *environment)
+static void build_env(struct agent *agent, struct podspec *podspec,
+                      const struct spec_container *spec, const struct image *image,
+                      struct runtime_container *container, struct environment *environment)
 {
     *environment = (struct environment){
         .podspec = podspec,
-        .items = arena_alloc(&podspec->arena, image->config.env.count + spec->env_count + 1, sizeof(struct runtime_env)),
+        .items = arena_alloc(&podspec->arena, image->config.env.count + spec->env_count + 1,
+                             sizeof(struct runtime_env)),
     };
     for (size_t i = 0; i < image->config.env.count; i++) {
         const char *equals = strchr(image->config.env.items[i], '=');
         if (equals == NULL)
             continue;
-        char *name = mem_strndup(image->config.env.items[i], (size_t)(equals - image->config.env.items[i]));
+        char *name =
+            mem_strndup(image->config.env.items[i], (size_t)(equals - image->config.env.items[i]));
         environment_set(environment, name, equals + 1);
         mem_free(name);
     }
     for (size_t i = 0; i < spec->env_count; i++)
-        environment_set(environment, spec->env[i].name, env_value(agent, environment, &spec->env[i]));
+        environment_set(environment, spec->env[i].name,
+                        env_value(agent, environment, &spec->env[i]));
     container->env = environment->items;
     container->env_count = environment->count;
 }
 
 /* ---- command: as Kubernetes reads command and args beside the image's entrypoint and cmd */
 
-static int build_argv(struct podspec *podspec, const struct spec_container *spec, const struct image *image,
-                      struct runtime_container *container, struct environment *environment, struct error *error)
+static int build_argv(struct podspec *podspec, const struct spec_container *spec,
+                      const struct image *image, struct runtime_container *container,
+                      struct environment *environment, struct error *error)
 {
     const struct image_texts *entrypoint = &image->config.entrypoint;
     const struct image_texts *command = &image->config.command;
-    size_t count_max = spec->command.count + spec->args.count + entrypoint->count + command->count + 1;
+    size_t count_max =
+        spec->command.count + spec->args.count + entrypoint->count + command->count + 1;
     const char **argv = arena_alloc(&podspec->arena, count_max, sizeof(*argv));
     size_t count = 0;
     for (size_t i = 0; i < spec->command.count; i++)
@@ -155,9 +163,10 @@ static int build_argv(struct podspec *podspec, const struct spec_container *spec
     for (size_t i = 0; i < command->count && spec->command.count == 0 && spec->args.count == 0; i++)
         argv[count++] = command->items[i];
     if (count == 0)
-        return error_set(error, ERROR_INVALID,
-                         "container %s: neither the image %s nor the pod says what to run; set command", spec->name,
-                         spec->image);
+        return error_set(
+            error, ERROR_INVALID,
+            "container %s: neither the image %s nor the pod says what to run; set command",
+            spec->name, spec->image);
     container->argv = argv;
     container->argv_count = count;
     return 0;
@@ -187,7 +196,8 @@ static uint32_t ms_of(uint32_t seconds)
     return seconds > UINT32_MAX / 1000 ? UINT32_MAX : seconds * 1000;
 }
 
-static void build_probe(struct podspec *podspec, const struct spec_probe *spec, struct runtime_probe *probe)
+static void build_probe(struct podspec *podspec, const struct spec_probe *spec,
+                        struct runtime_probe *probe)
 {
     static const enum runtime_action_kind kinds[] = {
         [SPEC_PROBE_NONE] = RUNTIME_ACTION_NONE,
@@ -197,9 +207,11 @@ static void build_probe(struct podspec *podspec, const struct spec_probe *spec, 
     };
     if (spec->kind == SPEC_PROBE_NONE)
         return;
-    struct runtime_http_header *headers = arena_alloc(&podspec->arena, spec->headers_count + 1, sizeof(*headers));
+    struct runtime_http_header *headers =
+        arena_alloc(&podspec->arena, spec->headers_count + 1, sizeof(*headers));
     for (size_t i = 0; i < spec->headers_count; i++)
-        headers[i] = (struct runtime_http_header){.name = spec->headers[i].key, .value = spec->headers[i].value};
+        headers[i] = (struct runtime_http_header){.name = spec->headers[i].key,
+                                                  .value = spec->headers[i].value};
     *probe = (struct runtime_probe){
         .action = {.kind = kinds[spec->kind],
                    .argv = spec->command.items,
@@ -217,9 +229,11 @@ static void build_probe(struct podspec *podspec, const struct spec_probe *spec, 
     };
 }
 
-static void build_mounts(struct podspec *podspec, const struct spec_container *spec, struct runtime_container *container)
+static void build_mounts(struct podspec *podspec, const struct spec_container *spec,
+                         struct runtime_container *container)
 {
-    struct runtime_mount *mounts = arena_alloc(&podspec->arena, spec->mounts_count + 1, sizeof(*mounts));
+    struct runtime_mount *mounts =
+        arena_alloc(&podspec->arena, spec->mounts_count + 1, sizeof(*mounts));
     for (size_t i = 0; i < spec->mounts_count; i++)
         mounts[i] = (struct runtime_mount){
             .volume = podspec->spec.volumes[spec->mounts[i].volume].name,
@@ -240,13 +254,16 @@ static void build_security(struct podspec *podspec, const struct spec_container 
         groups[i] = (uint32_t)podspec->spec.supplemental_groups[i];
     container->groups = groups;
     container->groups_count = groups_count;
-    container->run_as_uid = security->run_as_user == SPEC_ID_NONE ? RUNTIME_ID_UNSET : security->run_as_user;
-    container->run_as_gid = security->run_as_group == SPEC_ID_NONE ? RUNTIME_ID_UNSET : security->run_as_group;
+    container->run_as_uid =
+        security->run_as_user == SPEC_ID_NONE ? RUNTIME_ID_UNSET : security->run_as_user;
+    container->run_as_gid =
+        security->run_as_group == SPEC_ID_NONE ? RUNTIME_ID_UNSET : security->run_as_group;
     container->must_not_be_root = security->run_as_non_root;
     container->read_only_rootfs = security->read_only_root;
     container->privileged = security->privileged;
     container->no_new_privs = security->no_new_privileges;
-    container->seccomp = security->seccomp_unconfined ? RUNTIME_SECCOMP_UNCONFINED : RUNTIME_SECCOMP_DEFAULT;
+    container->seccomp =
+        security->seccomp_unconfined ? RUNTIME_SECCOMP_UNCONFINED : RUNTIME_SECCOMP_DEFAULT;
     container->caps_add = security->capabilities_add.items;
     container->caps_add_count = security->capabilities_add.count;
     container->caps_drop = security->capabilities_drop.items;
@@ -258,7 +275,8 @@ static uint32_t milli_of(uint64_t milli)
     return milli > UINT32_MAX ? UINT32_MAX : (uint32_t)milli;
 }
 
-static const struct image *find_image(struct agent *agent, struct podspec *podspec, const struct spec_container *spec,
+static const struct image *find_image(struct agent *agent, struct podspec *podspec,
+                                      const struct spec_container *spec,
                                       const struct agent_pod *pod, struct error *error)
 {
     char name[64];
@@ -266,9 +284,10 @@ static const struct image *find_image(struct agent *agent, struct podspec *podsp
     struct image **image = &podspec->images[podspec->images_count];
     if (image_store_find(agent->images, spec->image, image, error) < 0) {
         if (error->code == ERROR_NOT_FOUND)
-            (void)error_set(error, ERROR_NOT_FOUND,
-                            "image \"%s\" is not on node %s; load it there with: shoal image load FILE", spec->image,
-                            agent->name);
+            (void)error_set(
+                error, ERROR_NOT_FOUND,
+                "image \"%s\" is not on node %s; load it there with: shoal image load FILE",
+                spec->image, agent->name);
         return NULL;
     }
     char id[RUNTIME_POD_ID_CHARS + 1];
@@ -278,9 +297,9 @@ static const struct image *find_image(struct agent *agent, struct podspec *podsp
     return image_store_pin(agent->images, name, (*image)->id, error) == 0 ? *image : NULL;
 }
 
-static int build_container(struct agent *agent, struct podspec *podspec, const struct agent_pod *pod,
-                           const struct spec_container *spec, bool init, struct runtime_container *container,
-                           struct error *error)
+static int build_container(struct agent *agent, struct podspec *podspec,
+                           const struct agent_pod *pod, const struct spec_container *spec,
+                           bool init, struct runtime_container *container, struct error *error)
 {
     struct environment environment;
     const struct image *image = find_image(agent, podspec, spec, pod, error);
@@ -292,7 +311,7 @@ static int build_container(struct agent *agent, struct podspec *podspec, const s
         .image = spec->image,
         .layers = (const char *const *)image->lowerdirs.items,
         .layers_count = image->lowerdirs.count,
-        .cwd = spec->working_directory[0] != '\0'            ? spec->working_directory
+        .cwd = spec->working_directory[0] != '\0'     ? spec->working_directory
                : image->config.working_dir[0] != '\0' ? image->config.working_dir
                                                       : NULL,
         .user = image->config.user,
@@ -305,7 +324,8 @@ static int build_container(struct agent *agent, struct podspec *podspec, const s
     if (build_argv(podspec, spec, image, container, &environment, error) < 0)
         return -1;
     if (environment.too_large)
-        return error_set(error, ERROR_LIMIT, "container %s: with $(NAME) expanded its environment exceeds %zu bytes",
+        return error_set(error, ERROR_LIMIT,
+                         "container %s: with $(NAME) expanded its environment exceeds %zu bytes",
                          spec->name, ENVIRONMENT_BYTES_MAX);
     build_security(podspec, spec, container);
     build_mounts(podspec, spec, container);
@@ -341,10 +361,12 @@ static enum runtime_host_path_kind host_path_kind(enum spec_host_path_type type)
 static void build_volumes(struct podspec *podspec)
 {
     const struct spec_pod *spec = &podspec->spec;
-    struct runtime_volume *volumes = arena_alloc(&podspec->arena, spec->volumes_count + 1, sizeof(*volumes));
+    struct runtime_volume *volumes =
+        arena_alloc(&podspec->arena, spec->volumes_count + 1, sizeof(*volumes));
     for (size_t i = 0; i < spec->volumes_count; i++) {
         const struct spec_volume *volume = &spec->volumes[i];
-        volumes[i] = (struct runtime_volume){.name = volume->name, .size_limit_bytes = volume->size_limit_bytes};
+        volumes[i] = (struct runtime_volume){.name = volume->name,
+                                             .size_limit_bytes = volume->size_limit_bytes};
         if (volume->kind == SPEC_VOLUME_HOST_PATH) {
             volumes[i].kind = RUNTIME_VOLUME_HOST_PATH;
             volumes[i].host_path = volume->host_path;
@@ -357,8 +379,8 @@ static void build_volumes(struct podspec *podspec)
     podspec->pod.volumes_count = spec->volumes_count;
 }
 
-static int build_containers(struct agent *agent, struct podspec *podspec, const struct agent_pod *pod,
-                            struct error *error)
+static int build_containers(struct agent *agent, struct podspec *podspec,
+                            const struct agent_pod *pod, struct error *error)
 {
     const struct spec_pod *spec = &podspec->spec;
     size_t count = spec->init_containers_count + spec->containers_count;
@@ -402,7 +424,8 @@ static void build_pod(struct podspec *podspec, const struct agent_pod *pod)
     };
 }
 
-int podspec_build(struct agent *agent, const struct agent_pod *pod, struct podspec **ret_podspec, struct error *error)
+int podspec_build(struct agent *agent, const struct agent_pod *pod, struct podspec **ret_podspec,
+                  struct error *error)
 {
     struct podspec *podspec = MEM_NEW(struct podspec);
     arena_init(&podspec->arena, PODSPEC_BYTES_MAX);

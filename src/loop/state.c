@@ -30,13 +30,16 @@ static int load_identity(struct agent *agent, struct disk_batch *batch, struct e
     uint8_t seed[SEAL_SEED_BYTES];
     int result = disk_get(agent->disk, DISK_META, text_bytes("node-seed"), &value, error);
     if (result == 0 && value.size_bytes != sizeof(seed))
-        result = error_set(error, ERROR_CORRUPT, "the node key in %s has a wrong size", agent->options->data_dir);
+        result = error_set(error, ERROR_CORRUPT, "the node key in %s has a wrong size",
+                           agent->options->data_dir);
     else if (result == 0 && !seal_identity_from_seed(value.data, &agent->identity))
-        result = error_set(error, ERROR_CORRUPT, "the node key in %s is not usable", agent->options->data_dir);
+        result = error_set(error, ERROR_CORRUPT, "the node key in %s is not usable",
+                           agent->options->data_dir);
     else if (result < 0 && error->code == ERROR_NOT_FOUND) {
         seal_random_identity(&agent->identity);
         seal_identity_seed(&agent->identity, seed);
-        disk_batch_put(batch, DISK_META, text_bytes("node-seed"), (struct bytes){seed, sizeof(seed)});
+        disk_batch_put(batch, DISK_META, text_bytes("node-seed"),
+                       (struct bytes){seed, sizeof(seed)});
         result = 0;
     }
     buf_fini(&value);
@@ -60,7 +63,8 @@ static int load_generation(struct agent *agent, struct disk_batch *batch, struct
     return 0;
 }
 
-/* The stored cluster, the token file's, or a new one; a data directory never changes its cluster. */
+/* The stored cluster, the token file's, or a new one; a data directory never changes its cluster.
+ */
 static int load_cluster(struct agent *agent, struct disk_batch *batch, struct error *error)
 {
     const struct agent_options *options = agent->options;
@@ -78,13 +82,15 @@ static int load_cluster(struct agent *agent, struct disk_batch *batch, struct er
             return -1;
         if (stored && memcmp(given.id, agent->cluster.id, sizeof(given.id)) != 0)
             return error_set(error, ERROR_CONFLICT,
-                             "%s belongs to another cluster than the token in %s; use another --data-dir, or remove it to "
+                             "%s belongs to another cluster than the token in %s; use another "
+                             "--data-dir, or remove it to "
                              "give up what this node holds",
                              options->data_dir, options->token_file);
         agent->cluster = given;
     } else if (!stored && options->join_count > 0) {
         return error_set(error, ERROR_INVALID,
-                         "joining a cluster needs its token: run `shoal token` on a member, put the output into a file of "
+                         "joining a cluster needs its token: run `shoal token` on a member, put "
+                         "the output into a file of "
                          "mode 0600 here and add --token-file FILE");
     } else if (!stored) {
         seal_random_cluster(&agent->cluster);
@@ -140,21 +146,23 @@ struct restoring {
 static bool restore_one(void *context, struct bytes key, struct bytes value)
 {
     struct restoring *restoring = context;
-    restoring->result = brain_restore(restoring->agent->brain, restoring->table, key, value, restoring->error);
+    restoring->result =
+        brain_restore(restoring->agent->brain, restoring->table, key, value, restoring->error);
     return restoring->result == 0;
 }
 
 int state_restore(struct agent *agent, struct error *error)
 {
-    static const enum effect_table order[] = {EFFECT_TABLE_HISTORY, EFFECT_TABLE_OBJECT, EFFECT_TABLE_MEMBER,
-                                              EFFECT_TABLE_CLAIM};
+    static const enum effect_table order[] = {EFFECT_TABLE_HISTORY, EFFECT_TABLE_OBJECT,
+                                              EFFECT_TABLE_MEMBER, EFFECT_TABLE_CLAIM};
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         struct restoring restoring = {.agent = agent, .table = order[i], .error = error};
         if (disk_each(agent->disk, disk_tables[order[i]], restore_one, &restoring, error) < 0)
             return -1;
         if (restoring.result < 0)
             return error_prefix(error,
-                                "%s (restore a backup, or remove the directory: a node of a cluster gets everything back "
+                                "%s (restore a backup, or remove the directory: a node of a "
+                                "cluster gets everything back "
                                 "from its peers)",
                                 agent->options->data_dir);
     }
@@ -191,7 +199,8 @@ static void commit_done(uv_work_t *work, int status)
     (void)status;
     if (agent->commit_error.code != ERROR_NONE) {
         if (agent->disk_error.code == ERROR_NONE)
-            agent_log(agent, "state cannot be written: %s; writes are refused until it can", agent->commit_error.message);
+            agent_log(agent, "state cannot be written: %s; writes are refused until it can",
+                      agent->commit_error.message);
         agent->disk_error = agent->commit_error;
         if (!agent->closing)
             (void)uv_timer_start(&agent->commit_retry, on_commit_retry, COMMIT_RETRY_MS, 0);
@@ -203,7 +212,8 @@ static void commit_done(uv_work_t *work, int status)
     agent->committing = false;
     disk_batch_clear(agent->writing);
     if (!agent->closing)
-        agent_step(agent, &(struct event){.kind = EVENT_PERSISTED, .sequence = agent->writing_sequence});
+        agent_step(agent,
+                   &(struct event){.kind = EVENT_PERSISTED, .sequence = agent->writing_sequence});
 }
 
 static void start_commit(struct agent *agent)
@@ -229,9 +239,11 @@ void state_close(struct agent *agent)
 {
     struct error error = ERROR_INIT;
     if (agent->disk != NULL && agent->writing != NULL) {
-        if (disk_batch_count(agent->writing) > 0 && disk_commit(agent->disk, agent->writing, &error) < 0)
+        if (disk_batch_count(agent->writing) > 0 &&
+            disk_commit(agent->disk, agent->writing, &error) < 0)
             agent_log(agent, "the last changes could not be written: %s", error.message);
-        if (disk_batch_count(agent->filling) > 0 && disk_commit(agent->disk, agent->filling, &error) < 0)
+        if (disk_batch_count(agent->filling) > 0 &&
+            disk_commit(agent->disk, agent->filling, &error) < 0)
             agent_log(agent, "the last changes could not be written: %s", error.message);
     }
     disk_batch_free(agent->filling);

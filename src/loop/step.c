@@ -16,7 +16,8 @@ static uint64_t clock_ms(clockid_t clock)
 
 struct instant agent_now(void)
 {
-    return (struct instant){.boot_ms = clock_ms(CLOCK_BOOTTIME), .wall_ms = clock_ms(CLOCK_REALTIME)};
+    return (struct instant){.boot_ms = clock_ms(CLOCK_BOOTTIME),
+                            .wall_ms = clock_ms(CLOCK_REALTIME)};
 }
 
 void agent_log(const struct agent *agent, const char *format, ...)
@@ -31,8 +32,9 @@ void agent_log(const struct agent *agent, const char *format, ...)
     va_end(arguments);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &utc);
-    (void)fprintf(stderr, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s\n", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                  utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000, text);
+    (void)fprintf(stderr, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s\n", utc.tm_year + 1900,
+                  utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                  now.tv_nsec / 1000000, text);
 }
 
 void agent_stop(struct agent *agent)
@@ -60,7 +62,8 @@ static void send_datagram(struct agent *agent, const struct effect *effect)
 static void send_stream(struct agent *agent, const struct effect *effect)
 {
     struct error error = ERROR_INIT;
-    if (net_send_stream_message(agent->net, effect->node, &effect->address, effect->payload, &error) == 0)
+    if (net_send_stream_message(agent->net, effect->node, &effect->address, effect->payload,
+                                &error) == 0)
         return;
     struct deferred *deferred = agent_defer(agent, EVENT_STREAM_FAILED);
     deferred->node = effect->node;

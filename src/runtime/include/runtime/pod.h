@@ -29,6 +29,8 @@
 #define RUNTIME_REASON_BYTES_MAX    64
 #define RUNTIME_MESSAGE_BYTES_MAX   512
 #define RUNTIME_ID_UNSET            ((int64_t)-1)
+/* An env value that is exactly this becomes the pod's address once it has one. */
+#define RUNTIME_ENV_POD_IP "\001pod-ip"
 
 struct runtime_env {
     const char *name;
