@@ -262,7 +262,8 @@ def equal(struct):
 
 def write(struct):
     required = sum(1 for field in struct.fields if field.required)
-    body = [f"size_t count = {required} + wire_unknown_count(value->unknown);", "struct bytes unknown = value->unknown;",
+    body = [f"size_t count = {required} + wire_unknown_count(value->unknown);",
+            "struct bytes unknown = value->unknown;",
             ""]
     body += [f"count += {present(field, 'value')};" for field in struct.fields if not field.required]
     body.append("wire_write_map(writer, count);")

@@ -27,10 +27,13 @@ def wrappers(struct):
     lines += ["", *block(f"static bool {name}_equal(const void *a, const void *b)", f"return wire_{name}_equal(a, b);")]
     lines += ["", *block(f"static void {name}_encode(const void *value, struct buf *out)",
                          f"wire_{name}_encode(value, out);")]
-    lines += ["", *block(f"static size_t {name}_size_bytes(const void *value)", f"return wire_{name}_size_bytes(value);")]
-    lines += ["", *block(f"static enum wire_verdict {name}_decode(struct bytes in, struct wire_arena *arena, void *ret)",
+    lines += ["", *block(f"static size_t {name}_size_bytes(const void *value)",
+                         f"return wire_{name}_size_bytes(value);")]
+    lines += ["", *block(f"static enum wire_verdict {name}_decode(struct bytes in, struct wire_arena *arena, "
+                         "void *ret)",
                          f"return wire_{name}_decode(in, arena, ret);")]
-    lines += ["", *block(f"static void {name}_dump(const void *value, struct buf *out)", f"wire_{name}_dump(value, out);")]
+    lines += ["", *block(f"static void {name}_dump(const void *value, struct buf *out)",
+                         f"wire_{name}_dump(value, out);")]
     return lines
 
 

@@ -1,157 +1,15 @@
-"""Golden vectors: a reference encoder and, for each type of the schema, samples that must be accepted and one sample
-for each rejection rule that each of its fields has. Also encodes tests/wire/examples.toml."""
+"""Golden vectors: for each type of the schema, samples that must be accepted, and one sample for each way to break each
+rule of each of its fields. Also encodes tests/wire/examples.toml."""
 import os
 import tomllib
 
+from .pack import (array_head, big, bytes_head, dump_struct, is_absent, map_head, pack_field, pack_int,
+                   pack_int_longer, pack_map, pack_value, pairs_of, text_head, wrap)
 from .schema import value_min_size_bytes
 
 UNKNOWN_BYTES_MAX = 4096
 DEPTH_MAX = 16
-DUMP_BYTES_MAX, DUMP_TEXT_MAX = 32, 128
 NIL, RESERVED = b"\xc0", b"\xc1"
-
-# --- msgpack ---------------------------------------------------------------------------------------------------
-
-
-def big(value, size):
-    return value.to_bytes(size, "big", signed=value < 0)
-
-
-def pack_int(value):
-    if 0 <= value < 128 or -32 <= value < 0:
-        return big(value, 1)
-    for lead, size in ((0xcc, 1), (0xcd, 2), (0xce, 4), (0xcf, 8)) if value >= 0 else \
-            ((0xd0, 1), (0xd1, 2), (0xd2, 4), (0xd3, 8)):
-        bits = 8 * size
-        if value < 1 << bits and (value >= 0 or value >= -(1 << (bits - 1))):
-            return bytes([lead]) + big(value, size)
-    raise ValueError(value)
-
-
-def pack_int_longer(value):
-    """The next longer spelling of a number; None where there is none."""
-    packed = pack_int(value)
-    if len(packed) == 9:
-        return None
-    size = 1 if len(packed) == 1 else (len(packed) - 1) * 2
-    lead = {1: 0xcc, 2: 0xcd, 4: 0xce, 8: 0xcf}[size] if value >= 0 else {1: 0xd0, 2: 0xd1, 4: 0xd2, 8: 0xd3}[size]
-    return bytes([lead]) + big(value, size)
-
-
-def head(count, fix, fix_count, forms):
-    if count < fix_count:
-        return bytes([fix | count])
-    for lead, size in forms:
-        if count < 1 << (8 * size):
-            return bytes([lead]) + big(count, size)
-    raise ValueError(count)
-
-
-def text_head(size):
-    return head(size, 0xa0, 32, ((0xd9, 1), (0xda, 2), (0xdb, 4)))
-
-
-def bytes_head(size):
-    return head(size, 0, 0, ((0xc4, 1), (0xc5, 2), (0xc6, 4)))
-
-
-def array_head(count):
-    return head(count, 0x90, 16, ((0xdc, 2), (0xdd, 4)))
-
-
-def map_head(count):
-    return head(count, 0x80, 16, ((0xde, 2), (0xdf, 4)))
-
-
-def pack_map(pairs):
-    return map_head(len(pairs)) + b"".join(pack_int(key) + raw for key, raw in pairs)
-
-
-# --- values of the schema --------------------------------------------------------------------------------------
-
-
-def pack_value(value, data):
-    if value.kind == "bool":
-        return b"\xc3" if data else b"\xc2"
-    if value.kind in ("unsigned", "signed"):
-        return pack_int(data)
-    if value.kind == "enum":
-        return pack_int(value.ref.values.get(data, data))
-    if value.kind == "text":
-        return text_head(len(data.encode())) + data.encode()
-    if value.kind in ("bytes", "fixed"):
-        return bytes_head(len(data)) + data
-    return pack_map(pairs_of(value.ref, data))
-
-
-def is_absent(field, data):
-    if field.required:
-        return False
-    if field.is_list or field.value.kind in ("text", "bytes"):
-        return not data
-    if field.value.kind == "fixed":
-        return not any(data)
-    return field.value.kind != "struct" and data == field.default
-
-
-def pack_field(field, data):
-    if field.is_list:
-        return array_head(len(data)) + b"".join(pack_value(field.value, item) for item in data)
-    return pack_value(field.value, data)
-
-
-def pairs_of(struct, values):
-    return [(field.key, pack_field(field, values[field.name])) for field in struct.fields
-            if field.name in values and not is_absent(field, values[field.name])]
-
-
-def wrap(struct, pairs):
-    packed = pack_map(pairs)
-    return packed if struct.id is None else array_head(2) + pack_int(struct.id) + packed
-
-
-# --- what the C dump functions print ---------------------------------------------------------------------------
-
-
-def dump_bytes(data):
-    shown = "0x" + data[:DUMP_BYTES_MAX].hex()
-    return shown if len(data) <= DUMP_BYTES_MAX else f"{shown}..({len(data)} bytes)"
-
-
-def dump_text(text):
-    data = text.encode()
-    shown = data[:DUMP_TEXT_MAX].decode(errors="ignore")
-    escaped = "".join(f"\\x{ord(c):02x}" if ord(c) < 0x20 or c in '\x7f"\\' else c for c in shown)
-    return f'"{escaped}"' + ("" if len(shown.encode()) == len(data) else f"..({len(data)} bytes)")
-
-
-def dump_value(value, data):
-    if value.kind == "bool":
-        return "true" if data else "false"
-    if value.kind == "text":
-        return dump_text(data)
-    if value.kind in ("bytes", "fixed"):
-        return dump_bytes(data)
-    if value.kind == "struct":
-        return dump_struct(value.ref, data)
-    if value.show_hex:
-        return f"{data:0{int(value.type[1:]) // 4}x}"
-    return str(data)
-
-
-def dump_struct(struct, values, unknown=b""):
-    shown = []
-    for field in struct.fields:
-        if field.name not in values or is_absent(field, values[field.name]):
-            continue
-        data = values[field.name]
-        text = "[" + ",".join(dump_value(field.value, item) for item in data) + "]" if field.is_list else \
-            dump_value(field.value, data)
-        shown.append(f"{field.name}={text}")
-    if unknown:
-        shown.append(f"unknown={dump_bytes(unknown)}")
-    return f"{struct.name}{{{' '.join(shown)}}}"
-
 
 # --- samples ---------------------------------------------------------------------------------------------------
 
@@ -296,7 +154,8 @@ def add_field_rules(vectors, field):
     if field.is_list:
         # The announced count is judged before any element is read, so the elements can be missing here.
         vectors.reject_field(field, "too-many", "too-large", array_head(field.max_items + 1))
-        vectors.reject_field(field, "not-shortest", "not-canonical", b"\xdc\x00\x01" + pack_value(field.value, typical(field)))
+        vectors.reject_field(field, "not-shortest", "not-canonical",
+                             b"\xdc\x00\x01" + pack_value(field.value, typical(field)))
         if field.min_items > 0:
             vectors.reject_field(field, "too-few", "out-of-range", array_head(field.min_items - 1))
         # A decoder may say "truncated" when a count cannot fit what is left: an unknown field makes it fit.
@@ -379,7 +238,8 @@ def add_map_rules(vectors, known):
     vectors.reject("key-zero", "out-of-range", wrap(struct, [(0, b"\x01"), *base]))
     vectors.reject("key-beyond", "out-of-range", wrap(struct, [*base, (65536, b"\x01")]))
     vectors.reject("key-text", "bad-type", prefix + map_head(1) + b"\xa1a\x01")
-    vectors.reject("key-not-shortest", "not-canonical", prefix + map_head(1) + b"\xcc\x01" + (base[0][1] if base else b"\x01"))
+    vectors.reject("key-not-shortest", "not-canonical",
+                   prefix + map_head(1) + b"\xcc\x01" + (base[0][1] if base else b"\x01"))
     unknown = known + 1000
     vectors.reject("unknown-twice", "duplicate-key", wrap(struct, [*base, (unknown, b"\x01"), (unknown, b"\x01")]))
     vectors.reject("unknown-descending", "not-canonical",
@@ -482,7 +342,8 @@ def generate(protocol, examples):
         files[f"{struct.name}.txt"] = render(f"{form} {struct.name}", f"type {form} {struct.name}", vectors_of(struct))
     files["_message.txt"] = render("the top-level form", "type message", message_vectors(protocol))
     if os.path.isfile(examples):
-        files["_examples.txt"] = render("tests/wire/examples.toml", "type message", list(example_vectors(protocol, examples)))
+        files["_examples.txt"] = render("tests/wire/examples.toml", "type message",
+                                        list(example_vectors(protocol, examples)))
     return files
 
 

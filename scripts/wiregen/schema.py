@@ -349,11 +349,13 @@ def resolve_value(loader, place, table, type_name, enums, structs):
     return Value("bool", "bool")
 
 
+def type_range(type_name):
+    return (-(1 << 63), (1 << 63) - 1) if type_name == "i64" else (0, (1 << UNSIGNED_BITS[type_name]) - 1)
+
+
 def resolve_number(loader, place, table, type_name):
-    if type_name == "i64":
-        kind, lowest, highest = "signed", -(1 << 63), (1 << 63) - 1
-    else:
-        kind, lowest, highest = "unsigned", 0, (1 << UNSIGNED_BITS[type_name]) - 1
+    kind = "signed" if type_name == "i64" else "unsigned"
+    lowest, highest = type_range(type_name)
     least, most = table.get("min", lowest), table.get("max", highest)
     if not is_int(least) or not is_int(most) or not lowest <= least <= most <= highest:
         loader.fail(place, f"min, max: expected {lowest} <= min <= max <= {highest}")
@@ -405,7 +407,7 @@ def resolve_default(loader, place, table, value, is_list, required):
         return default
     if default is None:
         return 0
-    lowest, highest = (-(1 << 63), (1 << 63) - 1) if value.kind == "signed" else (0, (1 << UNSIGNED_BITS[value.type]) - 1)
+    lowest, highest = type_range(value.type)
     if not is_int(default) or not lowest <= default <= highest:
         loader.fail(place, f"default: expected a number {lowest}..{highest}")
         return 0

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A second decoder, after proto/README.md, that shares no code with the generator or the C codec: reads proto/*.toml, decodes
-the golden vectors and compares verdicts and fields. 
+"""A second decoder, after proto/README.md, that shares no code with the generator or the C codec: reads proto/*.toml,
+decodes the golden vectors and compares verdicts and fields.
+
 usage: decode.py [--schema FILE] VECTORS...
        decode.py --hex 92 01 81 01 00        shows one message
 """
