@@ -223,6 +223,20 @@ machine_spawned() {
     machine_exec "$1" bash -c 'kill -0 "$(<"/run/$0.pid")" && ! grep -q "^State:.*Z" "/proc/$(<"/run/$0.pid")/status"' "$2" 2>/dev/null
 }
 
+# machine_spawned_pid NAME TITLE: its pid as the host counts.
+machine_spawned_pid() {
+    local inner pid
+    inner=$(machine_exec "$1" cat "/run/$2.pid")
+    for pid in $(machine_pids "$1"); do
+        if grep -qsE "^NSpid:.*\s$inner\$" "/proc/$pid/status"; then
+            printf '%s' "$pid"
+            return 0
+        fi
+    done
+    warn "$2 does not run on $1"
+    return 1
+}
+
 # machine_agent_start NAME [FLAG...]: starts `shoal agent` there.
 machine_agent_start() {
     local name=$1
@@ -327,7 +341,7 @@ _machines_unseal() { chattr -R -i -a -- "$MACHINES_DIR/machines" >/dev/null 2>&1
 machines_check_clean() {
     local left
     # The kernel takes apart namespaces and reaps after the kill returned: give it a moment.
-    await 5 _machines_nothing_left || {
+    await 20 _machines_nothing_left || {
         left=$(_machines_leftovers)
         warn "left behind by run $MACHINES_RUN:"
         warn "$left"
