@@ -25,10 +25,23 @@ enum store_verdict store_write_decline(struct store *store, struct instant now,
 enum store_verdict store_write_node_status(struct store *store, struct instant now,
                                            struct wire_node_status *status,
                                            struct store_change *ret_change);
-/* The answer to STORE_FOREIGN_OWN of a claim: publishes it as released, newer than `claim`. */
+/* The answer to STORE_FOREIGN_OWN of a claim: publishes it as released, newer than `claim`.
+ * *ret_released is the record written; it points into what `claim` points into. */
 enum store_verdict store_release_foreign(struct store *store, struct instant now,
                                          const struct wire_claim *claim,
+                                         struct wire_claim *ret_released,
                                          struct store_change *ret_change);
+/* store_apply for records that the caller holds as structs; change.claim and the like are `claim`
+ * itself. */
+enum store_verdict store_put_claim(struct store *store, struct instant now,
+                                   const struct wire_claim *claim, enum store_origin origin,
+                                   struct store_change *ret_change);
+enum store_verdict store_put_decline(struct store *store, struct instant now,
+                                     const struct wire_decline *decline, enum store_origin origin,
+                                     struct store_change *ret_change);
+enum store_verdict store_put_node_status(struct store *store, struct instant now,
+                                         const struct wire_node_status *status,
+                                         enum store_origin origin, struct store_change *ret_change);
 
 /* ---- Whose records count. */
 
@@ -46,7 +59,8 @@ void store_forget_node(struct store *store, struct instant now, uint64_t node);
 typedef bool (*store_claim_visit)(void *context, const struct wire_claim *claim);
 typedef bool (*store_decline_visit)(void *context, const struct wire_decline *decline);
 
-/* In (workload uid, ordinal, node, pod uid) order. */
+/* In (workload uid, ordinal, node, pod uid) order. What it visits is valid until the callback
+ * returns. */
 void store_each_claim(const struct store *store, store_claim_visit visit, void *context);
 void store_each_claim_of(const struct store *store, const uint8_t workload_uid[static 16],
                          store_claim_visit visit, void *context);

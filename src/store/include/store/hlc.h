@@ -14,14 +14,16 @@
 #include "base/time.h"
 
 #define HLC_COUNTER_BITS 16
-/* The largest value that is ever made or accepted: 47 bits of milliseconds reach the year 6429; the
- * top bit is free for summaries (proto/state.md 6). */
-#define HLC_MAX ((UINT64_C(1) << 63) - 1)
-/* A remote clock further ahead than this is reported, and a peer that knows it of itself refuses
- * writes. */
+/* Times outside these are of a clock that was never set: 2024-01-01 and 2200-01-01. No version may
+ * be later than the second, which leaves room for every counter and the top bit free for summaries
+ * (proto/state.md 6). */
+#define HLC_WALL_MIN_MS UINT64_C(1704067200000)
+#define HLC_WALL_MAX_MS UINT64_C(7258118400000)
+/* A clock further ahead than this is reported, and a peer that knows it of itself refuses writes.
+ */
 #define HLC_AHEAD_REPORT_MS 500
-/* Further ahead than this is refused, so that no single packet can drag every clock to the end of
- * time. */
+/* Further ahead than this is refused, so that no packet drags every clock far away. A clock that
+ * was never set judges nobody. */
 #define HLC_AHEAD_MAX_MS ((uint64_t)24 * 3600 * 1000)
 
 struct hlc {
@@ -29,14 +31,14 @@ struct hlc {
 };
 
 wall_ms_t hlc_wall_ms(uint64_t hlc);
-/* The smallest value of a millisecond. */
+/* The smallest value of a millisecond; of HLC_WALL_MAX_MS for later ones. */
 uint64_t hlc_from_wall_ms(wall_ms_t wall_ms);
 /* A new value, larger than every one made or observed before. */
 uint64_t hlc_next(struct hlc *hlc, wall_ms_t wall_ms);
 /*
  * Takes note of a version that came from elsewhere. `*ret_ahead_ms` says how far it is ahead of
  * both our wall clock and everything seen before (0: it is not). False, and nothing noted, when
- * that is above HLC_AHEAD_MAX_MS or the value is 0 or above HLC_MAX.
+ * that is above HLC_AHEAD_MAX_MS, or the value is 0 or after HLC_WALL_MAX_MS.
  */
 bool hlc_observe(struct hlc *hlc, uint64_t remote, wall_ms_t wall_ms, uint64_t *ret_ahead_ms);
 

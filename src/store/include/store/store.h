@@ -98,7 +98,7 @@ struct store_change {
     const struct store_object *before;
     const struct store_object *loser;
 
-    /* T2 records: as held now (NULL: not held, or released). */
+    /* T2 records: what the change is about, as it came (it lives as long as that). */
     const struct wire_claim *claim;
     const struct wire_decline *decline;
     const struct wire_node_status *node_status;

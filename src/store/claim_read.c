@@ -1,0 +1,126 @@
+#include "records.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+static bool is_void(const struct store *store, const struct record *record)
+{
+    return record->generation <= record_node_at(store, record->node)->void_generation;
+}
+
+bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t generation)
+{
+    uint32_t number = record_node_find(store, node);
+    if (number == INDEX_NONE)
+        return false;
+    const struct node *known = record_node_at(store, number);
+    return generation <= known->void_generation || generation < known->floor;
+}
+
+void store_each_claim(const struct store *store, store_claim_visit visit, void *context)
+{
+    struct wire_claim space;
+    struct index_at at = index_first();
+    for (uint32_t id; (id = index_get(&store->claims_by_slot, at)) != INDEX_NONE;
+         at = index_next(&store->claims_by_slot, at))
+        if (!is_void(store, record_at(store, id)) &&
+            !visit(context, record_reader_claim_passing(store, id, &space)))
+            return;
+}
+
+/* Claims of a workload, or of one slot of it. */
+static void each_of(const struct store *store, const uint8_t workload_uid[static 16],
+                    uint32_t first, uint32_t last, store_claim_visit visit, void *context)
+{
+    struct record_probe probe = {.workload_uid = workload_uid, .ordinal = first};
+    struct index_at at = index_lower(&store->claims_by_slot, &probe);
+    for (uint32_t id; (id = index_get(&store->claims_by_slot, at)) != INDEX_NONE;
+         at = index_next(&store->claims_by_slot, at)) {
+        const struct record *record = record_at(store, id);
+        if (memcmp(workload_at(store, record->workload)->uid, workload_uid, 16) != 0 ||
+            record->ordinal > last)
+            return;
+        if (!is_void(store, record) && !visit(context, record_reader_claim(store, id)))
+            return;
+    }
+}
+
+void store_each_claim_of(const struct store *store, const uint8_t workload_uid[static 16],
+                         store_claim_visit visit, void *context)
+{
+    each_of(store, workload_uid, 0, UINT32_MAX, visit, context);
+}
+
+void store_each_claim_of_slot(const struct store *store, const struct wire_slot *slot,
+                              store_claim_visit visit, void *context)
+{
+    each_of(store, slot->workload_uid, slot->ordinal, slot->ordinal, visit, context);
+}
+
+void store_each_claim_of_node(const struct store *store, uint64_t node, store_claim_visit visit,
+                              void *context)
+{
+    struct record_probe probe = {.node = node, .kind = RECORD_CLAIM};
+    struct index_at at = index_lower(&store->records_by_node, &probe);
+    for (uint32_t id; (id = index_get(&store->records_by_node, at)) != INDEX_NONE;
+         at = index_next(&store->records_by_node, at)) {
+        const struct record *record = record_at(store, id);
+        if (record->kind != RECORD_CLAIM || record_node_at(store, record->node)->id != node)
+            return;
+        if (!record->ghost && !visit(context, record_reader_claim(store, id)))
+            return;
+    }
+}
+
+const struct wire_claim *store_claim_of_pod(const struct store *store,
+                                            const uint8_t pod_uid[static 16])
+{
+    struct record_probe probe = {.pod_uid = pod_uid};
+    uint32_t found = INDEX_NONE;
+    struct index_at at = index_lower(&store->claims_by_pod, &probe);
+    for (uint32_t id; (id = index_get(&store->claims_by_pod, at)) != INDEX_NONE;
+         at = index_next(&store->claims_by_pod, at)) {
+        const struct record *record = record_at(store, id);
+        if (memcmp(record->pod_uid, pod_uid, 16) != 0)
+            break;
+        if (!is_void(store, record))
+            found = id;
+    }
+    return found != INDEX_NONE ? record_reader_claim(store, found) : NULL;
+}
+
+const struct wire_claim *store_claim(const struct store *store, uint64_t node,
+                                     const uint8_t pod_uid[static 16])
+{
+    struct record_probe probe = {.kind = RECORD_CLAIM, .node = node, .pod_uid = pod_uid};
+    uint32_t id = record_find(store, &probe);
+    return id != INDEX_NONE && !record_at(store, id)->ghost ? record_reader_claim(store, id) : NULL;
+}
+
+void store_each_decline_of_slot(const struct store *store, struct instant now,
+                                const struct wire_slot *slot, store_decline_visit visit,
+                                void *context)
+{
+    struct record_probe probe = {.workload_uid = slot->workload_uid, .ordinal = slot->ordinal};
+    struct index_at at = index_lower(&store->declines_by_slot, &probe);
+    for (uint32_t id; (id = index_get(&store->declines_by_slot, at)) != INDEX_NONE;
+         at = index_next(&store->declines_by_slot, at)) {
+        const struct record *record = record_at(store, id);
+        if (memcmp(workload_at(store, record->workload)->uid, slot->workload_uid, 16) != 0 ||
+            record->ordinal != slot->ordinal)
+            return;
+        const struct timer *timer = slab_at(&store->timers, record->timer);
+        bool stands = timer->due_boot_ms > now.boot_ms && !is_void(store, record);
+        if (stands && !visit(context, record_reader_decline(store, id)))
+            return;
+    }
+}
+
+const struct wire_node_status *store_node_status(const struct store *store, uint64_t node)
+{
+    uint32_t number = record_node_find(store, node);
+    if (number == INDEX_NONE || record_node_at(store, number)->status == SLAB_NONE)
+        return NULL;
+    return record_reader_status(store, record_node_at(store, number)->status);
+}

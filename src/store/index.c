@@ -1,0 +1,223 @@
+#include "index.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+/* 128 numbers are 512 bytes: a search inside costs seven comparisons, a move eight cache lines. */
+#define RUN_MAX 128
+
+struct index_run {
+    uint16_t count, capacity;
+    uint32_t ids[];
+};
+
+void index_init(struct index *index, index_compare compare, const void *context)
+{
+    *index = (struct index){.compare = compare, .context = context};
+}
+
+void index_fini(struct index *index)
+{
+    for (size_t i = 0; i < index->runs_count; i++)
+        mem_free(index->runs[i]);
+    mem_free(index->runs);
+    index_init(index, index->compare, index->context);
+}
+
+static int compare(const struct index *index, const void *probe, uint32_t id)
+{
+    return index->compare(index->context, probe, id);
+}
+
+/* The last run whose first item is not greater than `probe`; 0 when there is none such. */
+static size_t find_run(const struct index *index, const void *probe)
+{
+    size_t low = 0, high = index->runs_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(index, probe, index->runs[middle]->ids[0]) >= 0)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct index_at index_lower(const struct index *index, const void *probe)
+{
+    struct index_at at = {.run = find_run(index, probe)};
+    if (at.run == index->runs_count)
+        return at;
+    const struct index_run *run = index->runs[at.run];
+    uint32_t low = 0, high = run->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (compare(index, probe, run->ids[middle]) > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    at.offset = low;
+    if (low == run->count)
+        at = (struct index_at){.run = at.run + 1};
+    return at;
+}
+
+uint32_t index_get(const struct index *index, struct index_at at)
+{
+    if (at.run >= index->runs_count || at.offset >= index->runs[at.run]->count)
+        return INDEX_NONE;
+    return index->runs[at.run]->ids[at.offset];
+}
+
+struct index_at index_first(void)
+{
+    return (struct index_at){.run = 0};
+}
+
+struct index_at index_next(const struct index *index, struct index_at at)
+{
+    ASSERT(at.run < index->runs_count);
+    if (++at.offset == index->runs[at.run]->count)
+        at = (struct index_at){.run = at.run + 1};
+    return at;
+}
+
+uint32_t index_last(const struct index *index)
+{
+    if (index->runs_count == 0)
+        return INDEX_NONE;
+    const struct index_run *run = index->runs[index->runs_count - 1];
+    return run->ids[run->count - 1];
+}
+
+uint32_t index_find(const struct index *index, const void *probe)
+{
+    uint32_t id = index_get(index, index_lower(index, probe));
+    return id != INDEX_NONE && compare(index, probe, id) == 0 ? id : INDEX_NONE;
+}
+
+static struct index_run *run_resize(struct index_run *run, uint16_t capacity)
+{
+    run = mem_realloc(run, 1, sizeof(*run) + capacity * sizeof(run->ids[0]));
+    run->capacity = capacity;
+    return run;
+}
+
+static struct index_run *run_new(const uint32_t *ids, uint16_t count)
+{
+    struct index_run *run = run_resize(NULL, count < 8 ? 8 : count);
+    run->count = count;
+    if (count > 0)
+        memcpy(run->ids, ids, count * sizeof(*ids));
+    return run;
+}
+
+static void runs_add(struct index *index, size_t position, struct index_run *run)
+{
+    MEM_GROW(index->runs, index->runs_count, index->runs_capacity);
+    memmove(index->runs + position + 1, index->runs + position,
+            (index->runs_count - position) * sizeof(*index->runs));
+    index->runs[position] = run;
+    index->runs_count++;
+}
+
+static void runs_remove(struct index *index, size_t position)
+{
+    mem_free(index->runs[position]);
+    index->runs_count--;
+    memmove(index->runs + position, index->runs + position + 1,
+            (index->runs_count - position) * sizeof(*index->runs));
+}
+
+/* Cuts the full run at `at` in two and returns where the place is now. Items that arrive in order
+ * leave full runs. */
+static struct index_at split(struct index *index, struct index_at at)
+{
+    struct index_run *run = index->runs[at.run];
+    bool at_end = at.run + 1 == index->runs_count && at.offset == run->count;
+    uint16_t keep = at_end ? RUN_MAX : RUN_MAX / 2;
+    runs_add(index, at.run + 1, run_new(run->ids + keep, (uint16_t)(run->count - keep)));
+    run->count = keep;
+    if (at.offset >= keep)
+        at = (struct index_at){.run = at.run + 1, .offset = at.offset - keep};
+    return at;
+}
+
+void index_insert(struct index *index, const void *item, uint32_t id)
+{
+    struct index_at at = index_lower(index, item);
+    uint32_t next = index_get(index, at);
+    ASSERT(next == INDEX_NONE || compare(index, item, next) < 0);
+    if (index->runs_count == 0)
+        runs_add(index, 0, run_new(NULL, 0));
+    if (at.offset == 0 && at.run > 0)
+        /* The end of the run before is the same place, and there may be room. */
+        at = (struct index_at){.run = at.run - 1, .offset = index->runs[at.run - 1]->count};
+    if (index->runs[at.run]->count == RUN_MAX)
+        at = split(index, at);
+    struct index_run *run = index->runs[at.run];
+    if (run->count == run->capacity) {
+        unsigned capacity = run->capacity * 2U;
+        run = index->runs[at.run] =
+            run_resize(run, (uint16_t)(capacity < RUN_MAX ? capacity : RUN_MAX));
+    }
+    memmove(run->ids + at.offset + 1, run->ids + at.offset,
+            (run->count - at.offset) * sizeof(run->ids[0]));
+    run->ids[at.offset] = id;
+    run->count++;
+    index->count++;
+}
+
+/* Joins the run at `position` with the next when both together are half full at most. */
+static void join(struct index *index, size_t position)
+{
+    if (position + 1 >= index->runs_count)
+        return;
+    struct index_run *run = index->runs[position], *next = index->runs[position + 1];
+    uint32_t count = (uint32_t)run->count + next->count;
+    if (count > RUN_MAX / 2)
+        return;
+    if (count > run->capacity)
+        run = index->runs[position] = run_resize(run, RUN_MAX / 2);
+    memcpy(run->ids + run->count, next->ids, next->count * sizeof(run->ids[0]));
+    run->count = (uint16_t)count;
+    runs_remove(index, position + 1);
+}
+
+void index_remove(struct index *index, const void *item, uint32_t id)
+{
+    struct index_at at = index_lower(index, item);
+    ASSERT(index_get(index, at) == id);
+    struct index_run *run = index->runs[at.run];
+    run->count--;
+    memmove(run->ids + at.offset, run->ids + at.offset + 1,
+            (run->count - at.offset) * sizeof(run->ids[0]));
+    index->count--;
+    if (run->count == 0) {
+        runs_remove(index, at.run);
+        return;
+    }
+    join(index, at.run);
+    if (at.run > 0)
+        join(index, at.run - 1);
+}
+
+void index_validate(const struct index *index,
+                    const void *(*item)(const void *context, uint32_t id))
+{
+    uint32_t count = 0, before = INDEX_NONE;
+    for (size_t r = 0; r < index->runs_count; r++) {
+        const struct index_run *run = index->runs[r];
+        ASSERT(run->count > 0 && run->count <= run->capacity && run->capacity <= RUN_MAX);
+        for (uint32_t i = 0; i < run->count; i++) {
+            if (before != INDEX_NONE)
+                ASSERT(compare(index, item(index->context, before), run->ids[i]) < 0);
+            before = run->ids[i];
+            count++;
+        }
+    }
+    ASSERT(count == index->count);
+}

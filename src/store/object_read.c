@@ -1,0 +1,72 @@
+#include "entries.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+const struct store_object *store_object(const struct store *store, const char *key)
+{
+    const struct version *current = entry_current(store, key);
+    return current != NULL ? &current->view : NULL;
+}
+
+const struct store_object *store_object_by_uid(const struct store *store,
+                                               const uint8_t uid[static 16])
+{
+    struct entry_probe probe = {.uid = uid, .key = ""};
+    uint32_t id = index_get(&store->entries_by_uid, index_lower(&store->entries_by_uid, &probe));
+    if (id == INDEX_NONE)
+        return NULL;
+    const struct version *head = entry_at(store, id)->head;
+    bool found =
+        memcmp(head->view.uid, uid, 16) == 0 && entry_current(store, head->view.key) == head;
+    return found ? &head->view : NULL;
+}
+
+void store_each_object(const struct store *store, const char *prefix, store_object_visit visit,
+                       void *context)
+{
+    size_t prefix_bytes = strlen(prefix);
+    struct entry_probe probe = {.key = prefix, .hlc = UINT64_MAX, .node = UINT64_MAX};
+    const char *last = NULL;
+    struct index_at at = index_lower(&store->entries_by_key, &probe);
+    for (uint32_t id; (id = index_get(&store->entries_by_key, at)) != INDEX_NONE;
+         at = index_next(&store->entries_by_key, at)) {
+        const struct version *head = entry_at(store, id)->head;
+        if (strncmp(head->view.key, prefix, prefix_bytes) != 0)
+            return;
+        bool current = !head->deleted && (last == NULL || strcmp(last, head->view.key) != 0);
+        last = head->view.key;
+        if (current && !visit(context, &head->view))
+            return;
+    }
+}
+
+void store_each_version(const struct store *store, const char *key, store_object_visit visit,
+                        void *context)
+{
+    uint32_t ids[UIDS_MAX];
+    size_t count = entry_live(store, key, ids);
+    struct version *next[UIDS_MAX];
+    for (size_t i = 0; i < count; i++)
+        next[i] = entry_at(store, ids[i])->head;
+    if (count > 0)
+        next[0] = next[0]->next; /* the current one is no earlier version */
+    for (;;) {
+        struct version **newest = NULL;
+        for (size_t i = 0; i < count; i++)
+            if (next[i] != NULL && (newest == NULL || object_version_compare(next[i], *newest) > 0))
+                newest = &next[i];
+        if (newest == NULL || !visit(context, &(*newest)->view))
+            return;
+        *newest = (*newest)->next;
+    }
+}
+
+bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16])
+{
+    if (strlen(key) > WIRE_OBJECT_KEY_BYTES_MAX)
+        return false;
+    uint32_t id = entry_find(store, key, uid);
+    return id != INDEX_NONE && entry_at(store, id)->head->deleted;
+}

@@ -1,0 +1,154 @@
+#include "reader.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "records.h"
+
+struct decoded {
+    RB_ENTRY(decoded) tree;
+    uint32_t record;
+    union {
+        struct wire_claim claim;
+        struct wire_decline decline;
+        struct wire_node_status status;
+    } as;
+};
+
+static int compare(const struct decoded *a, const struct decoded *b)
+{
+    return a->record < b->record ? -1 : a->record > b->record;
+}
+
+TREE_GENERATE(decoded_tree, decoded, tree, compare)
+
+struct reader *record_reader_new(void)
+{
+    struct reader *reader = MEM_NEW(struct reader);
+    RB_INIT(&reader->decoded);
+    /* The claims that one step reads are bounded by the store's limits, not here. */
+    wire_arena_init(&reader->arena, SIZE_MAX / 2);
+    wire_arena_init(&reader->former, SIZE_MAX / 2);
+    wire_arena_init(&reader->scratch, 0);
+    buf_init(&reader->reference, 0);
+    buf_init(&reader->encoded, 0);
+    return reader;
+}
+
+void record_reader_free(struct reader *reader)
+{
+    if (reader == NULL)
+        return;
+    wire_arena_fini(&reader->arena);
+    wire_arena_fini(&reader->former);
+    wire_arena_fini(&reader->scratch);
+    buf_fini(&reader->reference);
+    buf_fini(&reader->encoded);
+    mem_free(reader);
+}
+
+void record_reader_trim(struct reader *reader)
+{
+    if (reader->former.arena.used_bytes > 0) {
+        wire_arena_fini(&reader->former);
+        wire_arena_init(&reader->former, SIZE_MAX / 2);
+    }
+    if (reader->arena.arena.used_bytes <= READER_KEEP_BYTES)
+        return;
+    struct wire_arena empty = reader->former;
+    reader->former = reader->arena;
+    reader->arena = empty;
+    RB_INIT(&reader->decoded);
+}
+
+void record_reader_forget(struct reader *reader, uint32_t record)
+{
+    struct decoded probe = {.record = record};
+    struct decoded *decoded = RB_FIND(decoded_tree, &reader->decoded, &probe);
+    if (decoded != NULL)
+        RB_REMOVE(decoded_tree, &reader->decoded, decoded);
+}
+
+/* The bytes to decode: the record's own, or a copy in the arena of what was rebuilt. */
+static struct bytes lasting_bytes(const struct store *store, const struct record *record)
+{
+    struct bytes bytes = record_unpack(store, record);
+    if (record->reference == REFERENCE_NONE)
+        return bytes;
+    uint8_t *copy = wire_arena_alloc(&store->reader->arena, bytes.size_bytes, 1);
+    memcpy(copy, bytes.data, bytes.size_bytes);
+    return (struct bytes){copy, bytes.size_bytes};
+}
+
+static const struct decoded *decode(const struct store *store, uint32_t id)
+{
+    struct reader *reader = store->reader;
+    struct decoded probe = {.record = id};
+    struct decoded *decoded = RB_FIND(decoded_tree, &reader->decoded, &probe);
+    if (decoded != NULL)
+        return decoded;
+    const struct record *record = record_at(store, id);
+    struct bytes bytes = lasting_bytes(store, record);
+    decoded = wire_arena_alloc(&reader->arena, 1, sizeof(*decoded));
+    decoded->record = id;
+    enum wire_verdict verdict = WIRE_OK;
+    if (record->kind == RECORD_CLAIM)
+        verdict = wire_claim_decode(bytes, &reader->arena, &decoded->as.claim);
+    else if (record->kind == RECORD_DECLINE)
+        verdict = wire_decline_decode(bytes, &reader->arena, &decoded->as.decline);
+    else
+        verdict = wire_node_status_decode(bytes, &reader->arena, &decoded->as.status);
+    ASSERT(verdict == WIRE_OK);
+    RB_INSERT(decoded_tree, &reader->decoded, decoded);
+    return decoded;
+}
+
+const struct wire_claim *record_reader_claim(const struct store *store, uint32_t record)
+{
+    return &decode(store, record)->as.claim;
+}
+
+const struct wire_decline *record_reader_decline(const struct store *store, uint32_t record)
+{
+    return &decode(store, record)->as.decline;
+}
+
+const struct wire_node_status *record_reader_status(const struct store *store, uint32_t record)
+{
+    return &decode(store, record)->as.status;
+}
+
+const struct wire_claim *record_reader_claim_passing(const struct store *store, uint32_t record,
+                                                     struct wire_claim *space)
+{
+    struct reader *reader = store->reader;
+    if (reader->arena.arena.used_bytes < READER_KEEP_BYTES)
+        return record_reader_claim(store, record);
+    struct bytes bytes = record_unpack(store, record_at(store, record));
+    wire_arena_reset(&reader->scratch);
+    enum wire_verdict verdict = wire_claim_decode(bytes, &reader->scratch, space);
+    ASSERT(verdict == WIRE_OK);
+    return space;
+}
+
+void record_reader_put(const struct store *store, uint32_t id, struct buf *out)
+{
+    const struct record *record = record_at(store, id);
+    struct bytes bytes = record_unpack(store, record);
+    struct wire_arena *arena = &store->reader->scratch;
+    wire_arena_reset(arena);
+    if (record->kind == RECORD_CLAIM) {
+        struct wire_claim claim;
+        ASSERT(wire_claim_decode(bytes, arena, &claim) == WIRE_OK);
+        wire_put_claim(out, &claim);
+    } else if (record->kind == RECORD_DECLINE) {
+        struct wire_decline decline;
+        ASSERT(wire_decline_decode(bytes, arena, &decline) == WIRE_OK);
+        wire_put_decline(out, &decline);
+    } else {
+        struct wire_node_status status;
+        ASSERT(wire_node_status_decode(bytes, arena, &status) == WIRE_OK);
+        wire_put_node_status(out, &status);
+    }
+}

@@ -1,0 +1,45 @@
+/*
+ * Decoded T2 records. Claims are kept encoded; what somebody reads is decoded into an arena once
+ * and found there again until the record changes or the arena has grown past its limit, which is
+ * looked at when the store changes only.
+ */
+#ifndef SHOAL_STORE_READER_H
+#define SHOAL_STORE_READER_H
+
+#include "base/buf.h"
+#include "base/tree.h"
+#include "wire/wire.h"
+
+/* Some 800 claims: more than a step looks at twice, little beside what an idle agent takes. */
+#define READER_KEEP_BYTES ((size_t)1 << 20)
+
+struct store;
+struct decoded;
+RB_HEAD(decoded_tree, decoded);
+
+struct reader {
+    struct decoded_tree decoded;
+    struct wire_arena arena;  /* of `decoded` and its parts */
+    struct wire_arena former; /* outlived one call more: callers write what they have just read */
+    struct wire_arena scratch;
+    struct buf reference, encoded;
+};
+
+struct reader *record_reader_new(void);
+void record_reader_free(struct reader *reader);
+/* Forgets all when there is too much; what was handed out lives until the call after. */
+void record_reader_trim(struct reader *reader);
+void record_reader_forget(struct reader *reader, uint32_t record);
+
+/* Valid until the second record_reader_trim from now, and while the record's blob lives. */
+const struct wire_claim *record_reader_claim(const struct store *store, uint32_t record);
+const struct wire_decline *record_reader_decline(const struct store *store, uint32_t record);
+const struct wire_node_status *record_reader_status(const struct store *store, uint32_t record);
+/* The same for going through many: above the limit, valid until the next call of any of these only.
+ */
+const struct wire_claim *record_reader_claim_passing(const struct store *store, uint32_t record,
+                                                     struct wire_claim *space);
+/* Appends the record as a message. */
+void record_reader_put(const struct store *store, uint32_t record, struct buf *out);
+
+#endif

@@ -1,0 +1,67 @@
+/* The tables of T2 records, of the nodes that publish them and the workloads they are about. */
+#ifndef SHOAL_STORE_RECORDS_H
+#define SHOAL_STORE_RECORDS_H
+
+#include "state.h"
+
+/* What the indexes of records are searched with; a NULL uid is before all. */
+struct record_probe {
+    enum record_kind kind;
+    uint64_t node;
+    const uint8_t *workload_uid;
+    uint32_t ordinal;
+    const uint8_t *pod_uid;
+    uint64_t key_hash;
+};
+
+void records_init(struct store *store);
+void records_fini(struct store *store);
+
+static inline struct record *record_at(const struct store *store, uint32_t id)
+{
+    return slab_at(&store->records, id);
+}
+static inline struct node *record_node_at(const struct store *store, uint32_t id)
+{
+    return slab_at(&store->nodes, id);
+}
+static inline struct workload *workload_at(const struct store *store, uint32_t id)
+{
+    return slab_at(&store->workloads, id);
+}
+
+struct record_probe record_probe_of(const struct store *store, const struct record *record);
+/* In digests and summaries: all but declines and ghosts. */
+uint64_t record_key_hash(const struct store *store, const struct record *record);
+bool record_in_digest(const struct record *record);
+/* By (node, kind, slot or pod uid), or INDEX_NONE. */
+uint32_t record_find(const struct store *store, const struct record_probe *probe);
+
+/* Changing a record: detach (leaves indexes, counts and digest), change, attach again or drop. */
+uint32_t record_add(struct store *store, const struct record_probe *probe, uint32_t node);
+/* For a detached record without a blob. */
+void record_set_workload(struct store *store, struct record *record, const uint8_t uid[static 16]);
+void record_detach(struct store *store, uint32_t id);
+void record_attach(struct store *store, uint32_t id);
+/* Frees a detached record. The node may go with it: record_node_release. */
+void record_drop(struct store *store, uint32_t id);
+
+uint32_t record_node_find(const struct store *store, uint64_t id);
+/* Known or made; SLAB_NONE at the limit (when `limited`). */
+uint32_t record_node_get(struct store *store, uint64_t id, bool limited);
+/* Frees it when nothing is known of it any more. */
+void record_node_release(struct store *store, uint32_t id);
+/* The records of a node (of a kind), for changing them: *ret_ids is mem_free'd by the caller. */
+size_t record_node_records(const struct store *store, uint64_t node, uint32_t **ret_ids);
+
+void record_timer_set(struct store *store, uint32_t *timer, uint32_t record, uint32_t node,
+                      boot_ms_t due_boot_ms);
+void record_timer_clear(struct store *store, uint32_t *timer);
+
+/* ---- pack.c: how a record is kept. */
+void record_pack(struct store *store, struct record *record, struct bytes encoded);
+void record_free_blob(struct store *store, struct record *record);
+/* The encoded record: the blob itself, or rebuilt in the reader's buffer. */
+struct bytes record_unpack(const struct store *store, const struct record *record);
+
+#endif
