@@ -1,0 +1,136 @@
+/* What the rooms of this module share. */
+#ifndef SHOAL_API_INTERNAL_H
+#define SHOAL_API_INTERNAL_H
+
+#include <http_parser.h>
+#include <jansson.h>
+
+#include "api/api.h"
+#include "spec/kind.h"
+#include "spec/load.h"
+
+#define PATH_PARTS_MAX 12
+#define QUERY_MAX      32
+/* A slow reader of a long answer: no more is produced above this. */
+#define WRITE_AHEAD_BYTES ((size_t)256 << 10)
+/* Bytes that arrive while a request is being answered wait here (pipelining); beyond, the client is
+ * cut off. */
+#define PIPELINE_BYTES_MAX ((size_t)4 << 20)
+/* An answer of the disk or of a peer that takes longer is a failure to report. */
+#define REQUEST_TIMEOUT_MS 30000
+
+struct api {
+    struct api_host host;
+    struct api_connection *connections;
+    size_t connections_count;
+    struct watch *watches;
+    bool changed; /* since the watches were looked at */
+};
+
+struct query {
+    char *name;
+    char *value;
+};
+
+/* The request that a connection is busy with. */
+struct request {
+    enum http_method method;
+    char *path;    /* decoded */
+    char *raw_url; /* as it came, for passing on */
+    char *parts[PATH_PARTS_MAX];
+    size_t parts_count;
+    struct query queries[QUERY_MAX];
+    size_t queries_count;
+    struct buf content_type;
+    struct buf body;
+    bool too_large;
+    bool keep_alive;
+};
+
+/* What goes on after the handler returned; called when the connection dies before it ended. */
+struct ongoing {
+    void *state;
+    void (*abandon)(void *state);
+    void (*writable)(void *state);                /* may be NULL */
+    void (*body)(void *state, struct bytes data); /* takes the body as it comes, when set in time */
+    void (*body_end)(void *state);
+    bool times_out; /* after REQUEST_TIMEOUT_MS the client is told so */
+};
+
+struct api_connection {
+    struct api *api;
+    struct api_connection *next, **link;
+    struct api_transport transport;
+    bool from_peer;
+    bool closing;
+    bool busy;      /* between a complete request and the end of its response */
+    bool chunked;   /* the response under way */
+    bool in_parser; /* a callback of the parser is on the stack */
+    http_parser parser;
+    struct request request;
+    struct buf url, header_name, header_value;
+    bool header_value_seen;
+    struct buf waiting;  /* input that arrived while busy */
+    struct buf warnings; /* Warning headers of the response */
+    struct ongoing ongoing;
+    boot_ms_t busy_since_boot_ms;
+};
+
+/* ---- http.c */
+const char *request_query(const struct request *request, const char *name); /* NULL: not given */
+bool request_flag(const struct request *request, const char *name);         /* true, True, 1 */
+void respond(struct api_connection *connection, int status, const char *content_type,
+             struct bytes body);
+void respond_header(struct api_connection *connection, const char *name,
+                    const char *value); /* before respond */
+/* Takes `json`. */
+void respond_json(struct api_connection *connection, int status, json_t *json);
+/* A Kubernetes Status object. `causes` (may be NULL) is taken. */
+void respond_failure(struct api_connection *connection, int status, const char *reason,
+                     json_t *causes, const char *format, ...) __attribute__((format(printf, 5, 6)));
+void respond_error(struct api_connection *connection, enum error_code code, const char *message);
+void respond_begin(struct api_connection *connection, int status,
+                   const char *content_type); /* chunked */
+void respond_chunk(struct api_connection *connection, struct bytes data);
+void respond_end(struct api_connection *connection);
+/* Raw bytes of a response that somebody else made; the connection ends with it. */
+void respond_raw(struct api_connection *connection, struct bytes data);
+void respond_raw_end(struct api_connection *connection);
+
+/* ---- route.c */
+/* The headers are complete; may set connection->ongoing.body to take the body as a stream. */
+void route_headers(struct api_connection *connection);
+void route(struct api_connection *connection);
+
+/* ---- the rooms */
+struct resource_path {
+    const struct spec_kind_info *kind;
+    const char *namespace_name; /* "" : all, or a cluster-wide kind */
+    const char *name;           /* NULL: the collection */
+    const char *subresource;    /* NULL: none */
+};
+void objects_handle(struct api_connection *connection, const struct resource_path *path);
+json_t *objects_collect(struct api *api,
+                        const struct resource_path *path); /* array; new reference */
+void watch_handle(struct api_connection *connection, const struct resource_path *path);
+void watches_tick(struct api *api);
+void logs_handle(struct api_connection *connection, const struct resource_path *path);
+void images_list(struct api_connection *connection);
+void images_load_begin(struct api_connection *connection);
+void gossip_handle(struct api_connection *connection);
+bool discovery_handle(struct api_connection *connection);
+
+/* ---- present.c, pods.c, nodes.c: new references */
+json_t *present_object(struct api *api, const struct brain_object *object,
+                       const struct spec_kind_info *kind);
+json_t *present_time(wall_ms_t wall_ms);
+void present_uid(const uint8_t uid[static 16], char text[static 37]);
+json_t *pods_list(struct api *api, const char *namespace_name); /* array */
+json_t *pods_find(struct api *api, const char *namespace_name, const char *name);
+bool pods_claim(struct api *api, const char *namespace_name, const char *name,
+                struct wire_claim *ret_claim);
+json_t *nodes_list(struct api *api);
+json_t *nodes_find(struct api *api, const char *name);
+const char *nodes_name(struct api *api, uint64_t node, char text[static 256]);
+
+#endif

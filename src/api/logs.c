@@ -1,0 +1,195 @@
+/* Logs of a pod: read here, or fetched from the node that runs it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_internal.h"
+#include "base/memory.h"
+
+#define READ_BYTES ((size_t)32 << 10)
+
+/* ---- here */
+
+struct local_log {
+    struct api_connection *connection;
+    void *log;
+    bool pumping;
+};
+
+static void local_abandon(void *state)
+{
+    struct local_log *local = state;
+    struct api *api = local->connection->api;
+    api->host.log_close(api->host.context, local->log);
+    mem_free(local);
+}
+
+static void pump(struct local_log *local)
+{
+    struct api_connection *connection = local->connection;
+    struct api *api = connection->api;
+    enum api_log_state state = API_LOG_MORE;
+    struct error error = ERROR_INIT;
+    struct buf text = BUF_INIT;
+    while (state == API_LOG_MORE &&
+           connection->transport.queued_bytes(connection->transport.context) < WRITE_AHEAD_BYTES) {
+        buf_clear(&text);
+        if (api->host.log_read(api->host.context, local->log, &text, READ_BYTES, &state, &error) <
+            0) {
+            buf_printf(&text, "shoal: the log ends here: %s\n", error.message);
+            state = API_LOG_END;
+        }
+        respond_chunk(connection, (struct bytes){text.data, text.size_bytes});
+    }
+    buf_fini(&text);
+    if (state != API_LOG_END)
+        return;
+    connection->ongoing = (struct ongoing){.state = NULL};
+    local_abandon(local);
+    respond_end(connection);
+}
+
+static void local_more(void *user)
+{
+    pump(user);
+}
+
+static void local_writable(void *state)
+{
+    pump(state);
+}
+
+static int64_t number(const struct request *request, const char *name, int64_t otherwise)
+{
+    const char *text = request_query(request, name);
+    return text != NULL ? strtoll(text, NULL, 10) : otherwise;
+}
+
+static void serve_here(struct api_connection *connection, const struct wire_claim *claim)
+{
+    struct api *api = connection->api;
+    const struct request *request = &connection->request;
+    struct error error = ERROR_INIT;
+    int64_t since_s = number(request, "sinceSeconds", 0);
+    int64_t limit_bytes = number(request, "limitBytes", 0);
+    const struct api_log_options options = {
+        .container = request_query(request, "container"),
+        .follow = request_flag(request, "follow"),
+        .previous = request_flag(request, "previous"),
+        .timestamps = request_flag(request, "timestamps"),
+        .tail_lines = number(request, "tailLines", -1),
+        .since_wall_ms =
+            since_s > 0 ? api->host.now(api->host.context).wall_ms - (uint64_t)since_s * 1000 : 0,
+        .limit_bytes = limit_bytes > 0 ? (uint64_t)limit_bytes : 0,
+    };
+    struct local_log *local = MEM_NEW(struct local_log);
+    local->connection = connection;
+    if (api->host.log_open(api->host.context, claim->pod_uid, &options, local_more, local,
+                           &local->log, &error) < 0) {
+        mem_free(local);
+        respond_error(connection, error.code, error.message);
+        return;
+    }
+    connection->ongoing =
+        (struct ongoing){.state = local, .abandon = local_abandon, .writable = local_writable};
+    respond_begin(connection, 200, "text/plain");
+    pump(local);
+}
+
+/* ---- there: the request goes on as it is, the response comes back as it is */
+
+struct remote_log {
+    struct api_connection *connection;
+    void *peer;
+    bool answered;
+};
+
+static void remote_abandon(void *state)
+{
+    struct remote_log *remote = state;
+    struct api *api = remote->connection->api;
+    api->host.peer_close(api->host.context, remote->peer);
+    mem_free(remote);
+}
+
+static void remote_on_data(void *context, struct bytes data)
+{
+    struct remote_log *remote = context;
+    remote->answered = true;
+    respond_raw(remote->connection, data);
+}
+
+static void remote_on_closed(void *context, const struct error *error)
+{
+    struct remote_log *remote = context;
+    struct api_connection *connection = remote->connection;
+    connection->ongoing = (struct ongoing){.state = NULL};
+    if (remote->answered)
+        respond_raw_end(connection);
+    else
+        respond_failure(connection, 502, "BadGateway", NULL,
+                        "the node of this pod does not answer: %s",
+                        error != NULL ? error->message : "it closed the connection");
+    mem_free(remote);
+}
+
+static void fetch(struct api_connection *connection, const struct wire_claim *claim)
+{
+    struct api *api = connection->api;
+    struct error error = ERROR_INIT;
+    struct remote_log *remote = MEM_NEW(struct remote_log);
+    remote->connection = connection;
+    const struct api_peer_callbacks callbacks = {
+        .context = remote,
+        .on_data = remote_on_data,
+        .on_closed = remote_on_closed,
+    };
+    struct buf request = BUF_INIT;
+    buf_printf(&request, "GET %s HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n",
+               connection->request.raw_url);
+    if (api->host.peer_open(api->host.context, claim->node, &callbacks, &remote->peer, &error) <
+        0) {
+        mem_free(remote);
+        respond_error(connection, error.code, error.message);
+    } else {
+        connection->ongoing = (struct ongoing){.state = remote, .abandon = remote_abandon};
+        (void)api->host.peer_write(api->host.context, remote->peer,
+                                   (struct bytes){request.data, request.size_bytes}, &error);
+    }
+    buf_fini(&request);
+}
+
+static uint64_t self_of(struct api *api);
+
+struct self_search {
+    uint64_t node;
+};
+
+static bool find_self(void *context, const struct brain_member *member)
+{
+    struct self_search *search = context;
+    if (member->self)
+        search->node = member->node;
+    return !member->self;
+}
+
+static uint64_t self_of(struct api *api)
+{
+    struct self_search search = {.node = 0};
+    brain_each_member(api->host.brain(api->host.context), find_self, &search);
+    return search.node;
+}
+
+void logs_handle(struct api_connection *connection, const struct resource_path *path)
+{
+    struct wire_claim claim;
+    if (!pods_claim(connection->api, path->namespace_name, path->name, &claim))
+        respond_failure(connection, 404, "NotFound", NULL, "pods \"%s\" not found in namespace %s",
+                        path->name, path->namespace_name);
+    else if (claim.node == self_of(connection->api))
+        serve_here(connection, &claim);
+    else if (connection->from_peer)
+        respond_failure(connection, 404, "NotFound", NULL, "pod %s has moved on", path->name);
+    else
+        fetch(connection, &claim);
+}
