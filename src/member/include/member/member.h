@@ -128,6 +128,8 @@ size_t member_count(const struct member_table *table);
 void member_at(const struct member_table *table, size_t index, struct member_view *ret_view);
 /* false when there is no such member. O(log n). */
 bool member_find(const struct member_table *table, uint64_t node, struct member_view *ret_view);
+/* Where it says it is; false when it is unknown. O(log n). */
+bool member_address(const struct member_table *table, uint64_t node, struct address *ret_address);
 /* Alive and suspect, self included (unless we left): the N of every formula. */
 size_t member_live_count(const struct member_table *table);
 uint64_t member_self(const struct member_table *table);

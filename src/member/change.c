@@ -1,0 +1,177 @@
+/* Every change of status: the only place that moves an entry from one status to another and says
+ * so. */
+#include "base/assert.h"
+#include "table.h"
+
+static void say_changed(struct member_table *table, struct entry *entry,
+                        enum member_status status_old, enum member_change change,
+                        struct member_output *output)
+{
+    struct member_output_item *item = output_add(output, MEMBER_CHANGED, entry->node);
+    item->status_old = status_old;
+    item->status_new = (enum member_status)entry->status;
+    item->change = change;
+    entry->since_boot_ms = table->now_boot_ms;
+    entry->settled_ms = table->now_ms;
+}
+
+static void persist(const struct entry *entry, struct member_output *output)
+{
+    struct member_output_item *item = output_add(output, MEMBER_PERSIST, entry->node);
+    output_payload(output, item, entry->record->encoded);
+}
+
+/* A refutation only raises the incarnation, which the disk need not know. */
+static bool is_news_for_disk(enum member_change change)
+{
+    return change == MEMBER_CHANGE_JOINED || change == MEMBER_CHANGE_RESTARTED ||
+           change == MEMBER_CHANGE_UPDATED;
+}
+
+/* Names are labels for people: two may bear the same, and it is only said (design 3). */
+static void report_same_name(struct member_table *table, uint32_t slot,
+                             struct member_output *output)
+{
+    const struct entry *entry = roster_at(&table->roster, slot);
+    struct bytes name = entry->record->value.name;
+    size_t count = 0;
+    size_t at = roster_find_name(&table->roster, name, &count);
+    for (size_t i = at; i < at + count; i++) {
+        const struct entry *other = roster_at(&table->roster, table->roster.by_name.items[i]);
+        if (other == entry || (other->status != MEMBER_ALIVE && other->status != MEMBER_SUSPECT))
+            continue;
+        table->stats.conflicts++;
+        output_trace(output, MEMBER_TRACE, entry->node,
+                     "name conflict: %016llx and %016llx are both called '%.*s'",
+                     (unsigned long long)entry->node, (unsigned long long)other->node,
+                     (int)name.size_bytes, (const char *)name.data);
+        return;
+    }
+}
+
+/* Somebody else answers at an address: whoever was there before is looked after at once (4.9). */
+static void verify_displaced(struct member_table *table, uint32_t slot,
+                             struct member_output *output)
+{
+    struct address address = record_address(roster_at(&table->roster, slot)->record);
+    size_t count = 0;
+    size_t at = roster_find_address(&table->roster, &address, &count);
+    for (size_t i = at; i < at + count; i++) {
+        uint32_t other = table->roster.by_address.items[i];
+        if (other != slot && other != table->roster.self &&
+            roster_at(&table->roster, other)->status == MEMBER_ALIVE)
+            verify_open(table, other, output);
+    }
+}
+
+void change_alive(struct member_table *table, uint32_t slot, enum member_change change,
+                  struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    enum member_status status_old = (enum member_status)entry->status;
+    bool met_before = entry->first_met;
+    inquiry_close(table, slot);
+    if (status_old == MEMBER_SUSPECT) {
+        uint32_t flaps = entry_flaps(table, entry);
+        entry->flaps = (uint8_t)(flaps + 1);
+    }
+    if (status_old == MEMBER_DEAD)
+        guard_return(table, entry->settled_ms);
+    entry->evictable = false;
+    entry->unanswered = 0;
+    entry->first_met = true;
+    roster_set_status(&table->roster, slot, MEMBER_ALIVE, &table->prng);
+    say_changed(table, entry, status_old, change, output);
+    if (!met_before || is_news_for_disk(change))
+        persist(entry, output);
+    if (entry->unspread)
+        spread_record(table, slot, output);
+    if (!met_before) {
+        report_same_name(table, slot, output);
+        verify_displaced(table, slot, output);
+    }
+    if (table->sync_with == entry->node) {
+        table->sync_with = 0;
+        (void)output_add(output, MEMBER_SYNC_WITH, entry->node);
+    }
+}
+
+void change_suspect(struct member_table *table, uint32_t slot, enum member_change change,
+                    struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    ASSERT(entry->status == MEMBER_ALIVE && entry->inquiry->kind == INQUIRY_SUSPECT);
+    roster_set_status(&table->roster, slot, MEMBER_SUSPECT, &table->prng);
+    say_changed(table, entry, MEMBER_ALIVE, change, output);
+}
+
+/* One rumour for all that is known of the death; it replaces the accusations that led to it. */
+static void spread_death(struct member_table *table, uint32_t slot, struct member_output *output)
+{
+    const struct entry *entry = roster_at(&table->roster, slot);
+    struct buf *buf = send_begin(table);
+    bool said = accuse_put(table, slot, buf);
+    ASSERT(said);
+    struct member_output_item *item = output_add(output, MEMBER_BROADCAST, member_self(table));
+    item->key = entry->node;
+    output_payload(output, item, (struct bytes){.data = buf->data, .size_bytes = buf->size_bytes});
+}
+
+/* From suspect (the window, refusal) it becomes evictable later; from unknown it was never counted
+ * on. */
+void change_dead(struct member_table *table, uint32_t slot, enum member_change change,
+                 struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    struct inquiry *inquiry = entry->inquiry;
+    enum member_status status_old = (enum member_status)entry->status;
+    ASSERT(inquiry != NULL && (status_old == MEMBER_SUSPECT || status_old == MEMBER_UNKNOWN));
+    if (change != MEMBER_CHANGE_TOLD)
+        inquiry_become(table, inquiry, INQUIRY_DEAD);
+    roster_set_status(&table->roster, slot, MEMBER_DEAD, &table->prng);
+    say_changed(table, entry, status_old, change, output);
+    table->stats.deaths++;
+    if (status_old == MEMBER_UNKNOWN && change == MEMBER_CHANGE_TOLD)
+        return; /* the contact under way is our verification */
+    uint32_t hold_ms =
+        inquiry->refused ? table->timing.refused_hold_ms : table->timing.evict_hold_ms;
+    protocol_ms_t due_ms = inquiry->evidence_ms + hold_ms;
+    inquiry_due(table, inquiry, due_ms > table->now_ms ? due_ms : table->now_ms);
+    if (status_old == MEMBER_SUSPECT) {
+        guard_death(table, output);
+        spread_death(table, slot, output);
+    }
+}
+
+void change_left(struct member_table *table, uint32_t slot, struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    enum member_status status_old = (enum member_status)entry->status;
+    inquiry_close(table, slot);
+    entry->evictable = true;
+    entry->flaps = 0;
+    roster_set_status(&table->roster, slot, MEMBER_LEFT, &table->prng);
+    say_changed(table, entry, status_old, MEMBER_CHANGE_LEFT, output);
+    persist(entry, output);
+    if (entry->unspread)
+        spread_record(table, slot, output);
+}
+
+/* One that had left is said to be back: not before it answers. */
+void change_unknown(struct member_table *table, uint32_t slot, struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    ASSERT(entry->status == MEMBER_LEFT && entry->inquiry == NULL);
+    entry->evictable = false;
+    roster_set_status(&table->roster, slot, MEMBER_UNKNOWN, &table->prng);
+    say_changed(table, entry, MEMBER_LEFT, MEMBER_CHANGE_TOLD, output);
+}
+
+void change_forget(struct member_table *table, uint32_t slot, struct member_output *output)
+{
+    const struct entry *entry = roster_at(&table->roster, slot);
+    ASSERT(entry->status == MEMBER_DEAD || entry->status == MEMBER_LEFT);
+    (void)output_add(output, MEMBER_FORGET, entry->node);
+    inquiry_close(table, slot);
+    roster_remove(&table->roster, slot);
+}

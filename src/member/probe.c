@@ -1,0 +1,151 @@
+/*
+ * The round: each period one member, in shuffled round-robin order (SWIM 4.3), so that every member
+ * is probed within 2N - 1 periods by each other. proto/gossip.md 4.1, 4.2.
+ *
+ *     0 ping | 40% of the period ping again | 50% ask three others, and try a stream | 80-100%
+ * verdict
+ *
+ * with the direct timeout shortening the first two steps: what is known to answer in a millisecond
+ * need not be waited for. Deviation from SWIM 3.1: a packet of any kind from the target during the
+ * probe is a sign of life, but a target that sends and never answers (its inbound path is broken)
+ * is suspected after DEAF_PROBES_MAX such probes.
+ */
+#include "base/assert.h"
+#include "table.h"
+
+#define DEAF_PROBES_MAX 6u
+/* A flap is forgotten after this; at most this many count (4.7). */
+#define FLAP_MEMORY_MS ((protocol_ms_t)30000)
+#define FLAPS_MAX      3u
+
+enum probe_step {
+    PROBE_START,
+    PROBE_AGAIN,
+    PROBE_INDIRECT,
+    PROBE_VERDICT,
+};
+
+uint32_t entry_flaps(const struct member_table *table, const struct entry *entry)
+{
+    protocol_ms_t quiet_ms = table->now_ms - entry->settled_ms;
+    uint64_t forgotten = quiet_ms / FLAP_MEMORY_MS;
+    uint32_t flaps = entry->flaps < FLAPS_MAX ? entry->flaps : FLAPS_MAX;
+    return forgotten >= flaps ? 0 : flaps - (uint32_t)forgotten;
+}
+
+static uint32_t min_ms(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t again_ms(const struct inquiry *inquiry)
+{
+    return min_ms(2 * inquiry->timeout_ms, inquiry->period_ms * 4 / 10);
+}
+
+static uint32_t indirect_ms(const struct inquiry *inquiry)
+{
+    return min_ms(3 * inquiry->timeout_ms, inquiry->period_ms / 2);
+}
+
+/* Two timeouts for the relays to fail and say so, but the whole within the period. */
+static uint32_t verdict_ms(const struct inquiry *inquiry)
+{
+    uint32_t relayed_ms = indirect_ms(inquiry) + 2 * inquiry->timeout_ms;
+    uint32_t least_ms = inquiry->period_ms * 8 / 10;
+    return min_ms(relayed_ms > least_ms ? relayed_ms : least_ms, inquiry->period_ms);
+}
+
+/* Whom to probe now: the one whose probe failed without a verdict, else the next that nobody is at.
+ */
+static uint32_t next_target(struct member_table *table)
+{
+    uint32_t retry = table->retry_slot;
+    table->retry_slot = SLOT_NONE;
+    if (retry != SLOT_NONE) {
+        const struct entry *entry = &table->roster.entries[retry];
+        if (entry->record != NULL && entry->node == table->retry_node &&
+            entry->status == MEMBER_ALIVE && entry->inquiry == NULL)
+            return retry;
+    }
+    size_t tries = table->roster.live.count < 8 ? table->roster.live.count : 8;
+    for (size_t i = 0; i < tries; i++) {
+        uint32_t slot = roster_next_probe(&table->roster, &table->prng);
+        if (roster_at(&table->roster, slot)->inquiry == NULL)
+            return slot;
+    }
+    return SLOT_NONE;
+}
+
+void probe_round(struct member_table *table, struct member_output *output)
+{
+    uint32_t period_ms = clock_period_ms(table);
+    table->round_due_ms = table->now_ms + period_ms;
+    uint32_t slot = next_target(table);
+    if (slot == SLOT_NONE)
+        return;
+    struct inquiry *inquiry = inquiry_open(table, slot, INQUIRY_PROBE);
+    table->stats.probes_sent++;
+    probe_step(table, inquiry, output);
+}
+
+/* Lifeguard 4.1: an answer makes us healthier; silence that our relays did not even excuse makes us
+ * doubt ourselves. */
+static void judge_ourselves(struct member_table *table, const struct inquiry *inquiry)
+{
+    if (inquiry->relays_count == 0)
+        clock_health(table, 1);
+    else if (inquiry->nacks_count < inquiry->relays_count)
+        clock_health(table, (int32_t)(inquiry->relays_count - inquiry->nacks_count));
+}
+
+static void verdict(struct member_table *table, struct inquiry *inquiry,
+                    struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, inquiry->slot);
+    table->stats.probes_failed++;
+    bool heard = inquiry->heard;
+    if (clock_is_muted(table)) {
+        inquiry_close(table, inquiry->slot);
+        return;
+    }
+    if (!heard)
+        judge_ourselves(table, inquiry);
+    uint32_t wanted = heard ? DEAF_PROBES_MAX : 1 + entry_flaps(table, entry);
+    entry->unanswered++;
+    if (entry->unanswered < wanted) {
+        table->retry_slot = inquiry->slot;
+        table->retry_node = entry->node;
+        inquiry_close(table, inquiry->slot);
+        return;
+    }
+    entry->unanswered = 0;
+    inquiry->deaf = heard;
+    suspect_enter(table, inquiry, heard ? MEMBER_CHANGE_DEAF : MEMBER_CHANGE_PROBE_FAILED, output);
+}
+
+void probe_step(struct member_table *table, struct inquiry *inquiry, struct member_output *output)
+{
+    switch ((enum probe_step)inquiry->step) {
+    case PROBE_START:
+        send_ping(table, inquiry, MEMBER_VIA_DATAGRAM, output);
+        inquiry->step = PROBE_AGAIN;
+        inquiry_due(table, inquiry, inquiry->started_ms + again_ms(inquiry));
+        return;
+    case PROBE_AGAIN:
+        send_ping(table, inquiry, MEMBER_VIA_DATAGRAM, output);
+        inquiry->step = PROBE_INDIRECT;
+        inquiry_due(table, inquiry, inquiry->started_ms + indirect_ms(inquiry));
+        return;
+    case PROBE_INDIRECT:
+        send_ping_requests(table, inquiry, output);
+        send_ping(table, inquiry, MEMBER_VIA_STREAM, output);
+        inquiry->step = PROBE_VERDICT;
+        inquiry_due(table, inquiry, inquiry->started_ms + verdict_ms(inquiry));
+        return;
+    case PROBE_VERDICT:
+        verdict(table, inquiry, output);
+        return;
+    }
+    UNREACHABLE();
+}

@@ -1,0 +1,284 @@
+/* What comes in: signs of life, and the messages of SWIM. proto/gossip.md 4. */
+#include "base/assert.h"
+#include "table.h"
+
+#include <string.h>
+
+/* ---- signs of life */
+
+/* It is dead to us and sends: it does not know. Told so, it refutes (4.7). Rarely, so that two who
+ * hold each other dead do not answer each other for ever (foca's reply loops). */
+static void echo_death(struct member_table *table, uint32_t slot, struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    if (table->now_ms - entry->contacted_ms < table->timing.period_ms)
+        return;
+    entry->contacted_ms = table->now_ms;
+    struct buf *buf = send_begin(table);
+    send_put_self(table, buf);
+    (void)accuse_put(table, slot, buf);
+    send_to(table, slot, MEMBER_VIA_DATAGRAM, buf, true, output);
+}
+
+/* answered: to a ping of ours, so both directions work. */
+static void alive_sign(struct member_table *table, uint32_t slot, bool answered,
+                       struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    struct inquiry *inquiry = entry->inquiry;
+    switch ((enum member_status)entry->status) {
+    case MEMBER_UNKNOWN:
+        change_alive(table, slot, MEMBER_CHANGE_JOINED, output);
+        return;
+    case MEMBER_ALIVE:
+        if (answered)
+            entry->unanswered = 0;
+        if (inquiry != NULL && inquiry->kind == INQUIRY_PROBE && !answered)
+            inquiry->heard = true; /* the verdict comes when its time is over: it may be deaf */
+        else
+            inquiry_close(table, slot);
+        return;
+    case MEMBER_SUSPECT:
+        if (answered || !inquiry->deaf)
+            change_alive(table, slot, MEMBER_CHANGE_ANSWERED, output);
+        return;
+    case MEMBER_DEAD:
+        echo_death(table, slot, output);
+        return;
+    case MEMBER_LEFT:
+        return;
+    }
+    UNREACHABLE();
+}
+
+void member_heard(struct member_table *table, struct instant now, uint64_t node,
+                  const struct address *address, enum member_via via, struct member_output *output)
+{
+    clock_enter(table, now);
+    if (!table->started || table->left || node == 0 || node == member_self(table))
+        return;
+    uint32_t slot = roster_find(&table->roster, node);
+    if (slot == SLOT_NONE) {
+        /* Its record usually comes in the same packet, or behind a push_pull; else it is asked for.
+         */
+        if (via == MEMBER_VIA_DATAGRAM)
+            stranger_note(table, node, node, address, NULL, table->timing.timeout_min_ms / 5);
+        return;
+    }
+    roster_at(&table->roster, slot)->heard_boot_ms = table->now_boot_ms;
+    alive_sign(table, slot, false, output);
+}
+
+/* ---- ping, ack, nack */
+
+/* Whoever knows another generation or incarnation of a member than we do. */
+static void compare_record(struct member_table *table, uint32_t slot, uint64_t generation,
+                           const uint32_t *incarnation, uint64_t ask_node,
+                           const struct address *ask_address)
+{
+    const struct wire_member *value = &roster_at(&table->roster, slot)->record->value;
+    bool newer =
+        generation > value->generation || (incarnation != NULL && generation == value->generation &&
+                                           *incarnation > value->incarnation);
+    if (newer)
+        stranger_note(table, value->node, ask_node, ask_address, NULL, 0);
+}
+
+static enum member_verdict receive_ping(struct member_table *table, uint64_t from_node,
+                                        const struct address *from_address, enum member_via via,
+                                        const struct wire_ping *ping, struct member_output *output)
+{
+    const struct wire_member *own = self_value(table);
+    if (ping->target != 0 && ping->target != own->node)
+        return MEMBER_NOT_FOR_US;
+    uint32_t slot = roster_find(&table->roster, from_node);
+    struct wire_ack ack = {.seq = ping->seq,
+                           .subject = own->node,
+                           .generation = own->generation,
+                           .incarnation = own->incarnation,
+                           .view = table->roster.view_hash};
+    struct buf *buf = send_begin(table);
+    if (ping->suspected || ping->target == 0 || slot == SLOT_NONE)
+        send_put_self(table, buf);
+    if (slot != SLOT_NONE)
+        (void)accuse_put(table, slot, buf);
+    wire_put_ack(buf, &ack);
+    send_message(table, from_node, from_address, via, buf, true, output);
+    if (slot != SLOT_NONE) {
+        compare_record(table, slot, ping->generation, NULL, from_node, from_address);
+        if (roster_at(&table->roster, slot)->status == MEMBER_ALIVE)
+            exchange_compare(table, slot, ping->view, output);
+    }
+    return MEMBER_OK;
+}
+
+static bool is_our_ping(const struct inquiry *inquiry, uint32_t seq)
+{
+    return inquiry != NULL && inquiry->pings_count > 0 &&
+           seq - inquiry->seq_first <= inquiry->seq_last - inquiry->seq_first;
+}
+
+/* The subject itself answered. */
+static void take_answer(struct member_table *table, uint32_t slot, const struct wire_ack *ack,
+                        enum member_via via, struct member_output *output)
+{
+    struct entry *entry = roster_at(&table->roster, slot);
+    struct inquiry *inquiry = entry->inquiry;
+    if (!is_our_ping(inquiry, ack->seq))
+        return;
+    bool probed = inquiry->kind == INQUIRY_PROBE;
+    clock_unmute(table, inquiry->ping_sent_ms);
+    if (via == MEMBER_VIA_DATAGRAM && ack->seq == inquiry->seq_last)
+        entry_rtt_sample(entry, (uint32_t)(table->now_ms - inquiry->ping_sent_ms) * 1000);
+    if (probed && via == MEMBER_VIA_DATAGRAM)
+        clock_health(table, -1);
+    alive_sign(table, slot, true, output);
+}
+
+/* Somebody we asked says that it answered. */
+static enum member_verdict take_relayed(struct member_table *table, const struct wire_ack *ack,
+                                        struct member_output *output)
+{
+    uint32_t slot = roster_find(&table->roster, ack->subject);
+    const struct inquiry *inquiry =
+        slot == SLOT_NONE ? NULL : roster_at(&table->roster, slot)->inquiry;
+    if (inquiry == NULL || inquiry->relays_count == 0 || inquiry->relay_seq != ack->seq)
+        return MEMBER_NOT_FOR_US;
+    if (inquiry->kind != INQUIRY_PROBE && inquiry->kind != INQUIRY_CONTACT)
+        return MEMBER_NOT_FOR_US;
+    roster_at(&table->roster, slot)->heard_boot_ms = table->now_boot_ms;
+    alive_sign(table, slot, true, output);
+    return MEMBER_OK;
+}
+
+static enum member_verdict receive_ack(struct member_table *table, uint64_t from_node,
+                                       const struct address *from_address, enum member_via via,
+                                       const struct wire_ack *ack, struct member_output *output)
+{
+    if (ack->subject != from_node)
+        return take_relayed(table, ack, output);
+    if (relay_ack(table, from_node, ack, output))
+        return MEMBER_OK;
+    uint32_t slot = roster_find(&table->roster, from_node);
+    if (slot == SLOT_NONE)
+        return MEMBER_UNKNOWN_NODE;
+    compare_record(table, slot, ack->generation, &ack->incarnation, from_node, from_address);
+    take_answer(table, slot, ack, via, output);
+    if (roster_at(&table->roster, slot)->status == MEMBER_ALIVE)
+        exchange_compare(table, slot, ack->view, output);
+    return MEMBER_OK;
+}
+
+static enum member_verdict receive_nack(struct member_table *table, const struct wire_nack *nack)
+{
+    struct inquiry *inquiry;
+    RB_FOREACH (inquiry, member_inquiries, &table->inquiries) {
+        if (inquiry->kind != INQUIRY_PROBE || inquiry->relays_count == 0 ||
+            inquiry->relay_seq != nack->seq)
+            continue;
+        if (inquiry->nacks_count < inquiry->relays_count)
+            inquiry->nacks_count++;
+        return MEMBER_OK;
+    }
+    return MEMBER_NOT_FOR_US;
+}
+
+static enum member_verdict receive_query(struct member_table *table, uint64_t from_node,
+                                         const struct address *from_address, enum member_via via,
+                                         const struct wire_member_query *query,
+                                         struct member_output *output)
+{
+    uint32_t slot = roster_find(&table->roster, query->node);
+    if (slot == SLOT_NONE)
+        return MEMBER_UNKNOWN_NODE;
+    send_record(table, slot, from_node, from_address, via, output);
+    return MEMBER_OK;
+}
+
+static enum member_verdict dispatch(struct member_table *table, uint64_t from_node,
+                                    const struct address *from_address, enum member_via via,
+                                    const struct wire_message *message,
+                                    struct member_output *output)
+{
+    switch (message->type) {
+    case WIRE_MESSAGE_PING:
+        return receive_ping(table, from_node, from_address, via, &message->as.ping, output);
+    case WIRE_MESSAGE_ACK:
+        return receive_ack(table, from_node, from_address, via, &message->as.ack, output);
+    case WIRE_MESSAGE_PING_REQUEST:
+        return relay_request(table, from_node, from_address, &message->as.ping_request, output);
+    case WIRE_MESSAGE_NACK:
+        return receive_nack(table, &message->as.nack);
+    case WIRE_MESSAGE_ACCUSE:
+        return accuse_receive(table, from_node, from_address, &message->as.accuse, output);
+    case WIRE_MESSAGE_MEMBER:
+        return record_receive(table, from_node, from_address, via, &message->as.member, output);
+    case WIRE_MESSAGE_MEMBER_QUERY:
+        return receive_query(table, from_node, from_address, via, &message->as.member_query,
+                             output);
+    case WIRE_MESSAGE_PUSH_PULL:
+        return exchange_receive(table, from_node, from_address, &message->as.push_pull, output);
+    default:
+        return MEMBER_NOT_MEMBERSHIP;
+    }
+}
+
+enum member_verdict member_receive(struct member_table *table, struct instant now,
+                                   uint64_t from_node, const struct address *from_address,
+                                   enum member_via via, const struct wire_message *message,
+                                   struct member_output *output)
+{
+    clock_enter(table, now);
+    if (!table->started || from_node == 0)
+        return MEMBER_NOT_FOR_US;
+    if (from_node == member_self(table))
+        return self_twin(table, from_address, message, output);
+    if (table->left && message->type != WIRE_MESSAGE_MEMBER_QUERY)
+        return MEMBER_NOT_FOR_US;
+    /* A stream comes from a port of the moment: what has to be answered by datagram goes to the
+     * record's address. */
+    struct address address = *from_address;
+    uint32_t slot = roster_find(&table->roster, from_node);
+    if (via == MEMBER_VIA_STREAM && slot != SLOT_NONE)
+        address = record_address(roster_at(&table->roster, slot)->record);
+    return dispatch(table, from_node, &address, via, message, output);
+}
+
+/* ---- what could not be sent */
+
+void member_unreachable(struct member_table *table, struct instant now,
+                        const struct address *address, bool refused, struct member_output *output)
+{
+    clock_enter(table, now);
+    size_t count = 0;
+    if (!table->started || table->left)
+        return;
+    size_t at = roster_find_address(&table->roster, address, &count);
+    for (size_t i = at; i < at + count; i++) {
+        uint32_t slot = table->roster.by_address.items[i];
+        const struct entry *entry = roster_at(&table->roster, slot);
+        if (slot == table->roster.self)
+            continue;
+        if (refused && entry->inquiry == NULL && entry->status == MEMBER_ALIVE)
+            verify_open(table, slot, output);
+        else if (refused && entry->inquiry != NULL)
+            refused_ping(table, slot, output);
+        else if (!refused && entry->inquiry != NULL && entry->inquiry->kind == INQUIRY_PROBE &&
+                 entry->inquiry->step < 3)
+            inquiry_due(table, entry->inquiry, table->now_ms); /* no use in waiting: next step */
+    }
+}
+
+void member_stream_failed(struct member_table *table, struct instant now, uint64_t node,
+                          const struct address *address, struct member_output *output)
+{
+    clock_enter(table, now);
+    (void)address;
+    (void)output;
+    if (table->reply_to == node)
+        table->reply_to = 0;
+    /* An exchange that failed did not count. */
+    if (node != 0 && table->differs_since_ms != PROTOCOL_MS_NEVER &&
+        table->exchange_due_ms > table->now_ms + table->timing.push_pull_min_ms)
+        table->exchange_due_ms = table->now_ms + table->timing.push_pull_min_ms;
+}

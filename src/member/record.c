@@ -1,0 +1,100 @@
+#include "record.h"
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+/* Lists are copied out of the arena behind the struct; texts point into the block's own copy of the
+ * bytes. */
+static void *take_list(uint8_t **cursor, const void *items, size_t count, size_t size_bytes)
+{
+    if (count == 0)
+        return NULL;
+    void *copy = *cursor;
+    memcpy(copy, items, count * size_bytes);
+    *cursor += count * size_bytes;
+    return copy;
+}
+
+static void decode(struct bytes in, struct wire_arena *arena, struct wire_member *ret)
+{
+    enum wire_verdict verdict = wire_member_decode(in, arena, ret);
+    ASSERT(verdict == WIRE_OK);
+}
+
+struct record *record_new(const struct wire_member *value)
+{
+    struct buf encoded = BUF_INIT;
+    struct wire_arena arena;
+    wire_member_encode(value, &encoded);
+    wire_arena_init(&arena, encoded.size_bytes * WIRE_EXPANSION_MAX);
+    size_t lists_bytes = value->labels_count * sizeof(*value->labels) +
+                         value->taints_count * sizeof(*value->taints) +
+                         value->capacity.devices_count * sizeof(*value->capacity.devices);
+    struct record *record = mem_alloc(1, sizeof(*record) + lists_bytes + encoded.size_bytes);
+    uint8_t *lists = (uint8_t *)(record + 1);
+    uint8_t *bytes = lists + lists_bytes;
+    memcpy(bytes, encoded.data, encoded.size_bytes);
+    record->encoded = (struct bytes){.data = bytes, .size_bytes = encoded.size_bytes};
+    struct wire_member *copy = &record->value;
+    decode(record->encoded, &arena, copy);
+    copy->labels = take_list(&lists, copy->labels, copy->labels_count, sizeof(*copy->labels));
+    copy->taints = take_list(&lists, copy->taints, copy->taints_count, sizeof(*copy->taints));
+    copy->capacity.devices = take_list(&lists, copy->capacity.devices, copy->capacity.devices_count,
+                                       sizeof(*copy->capacity.devices));
+    ASSERT(lists == bytes);
+    wire_arena_fini(&arena);
+    buf_fini(&encoded);
+    return record;
+}
+
+void record_free(struct record *record)
+{
+    mem_free(record);
+}
+
+struct address record_address(const struct record *record)
+{
+    struct address address = {.port = record->value.address.port};
+    memcpy(address.ip, record->value.address.ip, sizeof(address.ip));
+    return address;
+}
+
+struct wire_address address_to_wire(const struct address *address)
+{
+    struct wire_address wire = {.port = address->port};
+    memcpy(wire.ip, address->ip, sizeof(wire.ip));
+    return wire;
+}
+
+int record_compare_age(const struct wire_member *a, const struct wire_member *b)
+{
+    if (a->generation != b->generation)
+        return a->generation < b->generation ? -1 : 1;
+    if (a->incarnation != b->incarnation)
+        return a->incarnation < b->incarnation ? -1 : 1;
+    return 0;
+}
+
+bool record_same_content(const struct wire_member *a, const struct wire_member *b)
+{
+    struct wire_member copy = *a;
+    copy.generation = b->generation;
+    copy.incarnation = b->incarnation;
+    copy.status = b->status;
+    copy.signature = b->signature;
+    return wire_member_equal(&copy, b);
+}
+
+bool record_makes_sense(const struct wire_member *value)
+{
+    static const uint8_t nowhere[16];
+    static const uint8_t nowhere_ipv4[16] = {[10] = 0xff, [11] = 0xff};
+    return wire_member_validate(value) == WIRE_OK &&
+           (value->status == WIRE_MEMBER_STATUS_ALIVE ||
+            value->status == WIRE_MEMBER_STATUS_LEFT) &&
+           value->name.size_bytes > 0 && value->address.port != 0 &&
+           memcmp(value->address.ip, nowhere, sizeof(nowhere)) != 0 &&
+           memcmp(value->address.ip, nowhere_ipv4, sizeof(nowhere_ipv4)) != 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * One member record, owned: the decoded form with everything it points at in a single block.
+ * Immutable, except that our own is replaced as a whole. Invariant: what record->value encodes to
+ * is record->encoded.
+ */
+#ifndef SHOAL_MEMBER_RECORD_H
+#define SHOAL_MEMBER_RECORD_H
+
+#include "base/address.h"
+#include "wire/wire.h"
+
+struct record {
+    struct wire_member value;
+    struct bytes encoded; /* map form */
+};
+
+/* Copies; asserts that the value is valid. */
+struct record *record_new(const struct wire_member *value);
+void record_free(struct record *record); /* NULL is fine */
+struct address record_address(const struct record *record);
+
+/* By (generation, incarnation): < 0, 0, > 0. */
+int record_compare_age(const struct wire_member *a, const struct wire_member *b);
+/* Equal apart from generation, incarnation, status and signature: what people and placement see. */
+bool record_same_content(const struct wire_member *a, const struct wire_member *b);
+/* A record that a member can have: a status of its own, a name, an address that can be sent to. */
+bool record_makes_sense(const struct wire_member *value);
+
+struct wire_address address_to_wire(const struct address *address);
+
+#endif

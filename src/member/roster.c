@@ -1,0 +1,364 @@
+#include "roster.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+/* ---- sorted arrays of slots */
+
+static int compare_bytes(struct bytes a, struct bytes b)
+{
+    size_t common = a.size_bytes < b.size_bytes ? a.size_bytes : b.size_bytes;
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    if (order != 0)
+        return order;
+    return a.size_bytes < b.size_bytes ? -1 : a.size_bytes > b.size_bytes;
+}
+
+static int compare_nodes(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_address(const struct wire_address *a, const struct wire_address *b)
+{
+    int order = memcmp(a->ip, b->ip, sizeof(a->ip));
+    if (order != 0)
+        return order;
+    return a->port < b->port ? -1 : a->port > b->port;
+}
+
+/* What an index is sorted by, then by node, so that the order is total. */
+enum sorting {
+    BY_ID,
+    BY_ADDRESS,
+    BY_NAME,
+};
+
+static int compare(enum sorting sorting, const struct wire_member *a, const struct wire_member *b)
+{
+    int order = 0;
+    if (sorting == BY_ADDRESS)
+        order = compare_address(&a->address, &b->address);
+    else if (sorting == BY_NAME)
+        order = compare_bytes(a->name, b->name);
+    return order != 0 ? order : compare_nodes(a->node, b->node);
+}
+
+/* First position whose entry is not less than `key`. */
+static size_t lower_bound(const struct roster *roster, const struct slots *slots,
+                          enum sorting sorting, const struct wire_member *key)
+{
+    size_t low = 0, high = slots->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct record *record = roster->entries[slots->items[middle]].record;
+        if (compare(sorting, &record->value, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void slots_push(struct slots *slots, uint32_t slot)
+{
+    MEM_GROW(slots->items, slots->count, slots->capacity);
+    slots->items[slots->count++] = slot;
+}
+
+static void index_insert(struct roster *roster, struct slots *slots, enum sorting sorting,
+                         uint32_t slot)
+{
+    size_t at = lower_bound(roster, slots, sorting, &roster->entries[slot].record->value);
+    slots_push(slots, slot);
+    memmove(&slots->items[at + 1], &slots->items[at],
+            (slots->count - 1 - at) * sizeof(*slots->items));
+    slots->items[at] = slot;
+}
+
+static void index_remove(struct roster *roster, struct slots *slots, enum sorting sorting,
+                         uint32_t slot)
+{
+    size_t at = lower_bound(roster, slots, sorting, &roster->entries[slot].record->value);
+    ASSERT(at < slots->count && slots->items[at] == slot);
+    slots->count--;
+    memmove(&slots->items[at], &slots->items[at + 1], (slots->count - at) * sizeof(*slots->items));
+}
+
+/* ---- rings */
+
+static struct slots *ring_of(struct roster *roster, uint32_t slot)
+{
+    uint8_t status = roster->entries[slot].status;
+    if (slot == roster->self)
+        return NULL;
+    if (status == MEMBER_ALIVE || status == MEMBER_SUSPECT)
+        return &roster->live;
+    return status == MEMBER_DEAD ? &roster->lost : NULL;
+}
+
+static void ring_put(struct roster *roster, struct slots *ring, size_t at, uint32_t slot)
+{
+    ring->items[at] = slot;
+    roster->entries[slot].ring_index = (uint32_t)at;
+}
+
+/* A newcomer goes to a random place, so that members who hear of it together do not probe it
+ * together. */
+static void ring_add(struct roster *roster, struct slots *ring, uint32_t slot, struct prng *prng)
+{
+    size_t at = prng_below(prng, ring->count + 1);
+    slots_push(ring, slot);
+    ring_put(roster, ring, ring->count - 1, ring->items[at]);
+    ring_put(roster, ring, at, slot);
+}
+
+/* Nobody is skipped in this turn of the ring: the hole moves past the cursor. */
+static void ring_remove(struct roster *roster, struct slots *ring, uint32_t slot)
+{
+    size_t hole = roster->entries[slot].ring_index;
+    ASSERT(hole < ring->count && ring->items[hole] == slot);
+    if (ring == &roster->live && hole < roster->live_cursor) {
+        roster->live_cursor--;
+        ring_put(roster, ring, hole, ring->items[roster->live_cursor]);
+        hole = roster->live_cursor;
+    }
+    ring->count--;
+    if (hole < ring->count)
+        ring_put(roster, ring, hole, ring->items[ring->count]);
+    roster->entries[slot].ring_index = SLOT_NONE;
+}
+
+static void shuffle_live(struct roster *roster, struct prng *prng)
+{
+    struct slots *ring = &roster->live;
+    for (size_t i = ring->count; i > 1; i--) {
+        size_t j = prng_below(prng, i);
+        uint32_t other = ring->items[i - 1];
+        ring_put(roster, ring, i - 1, ring->items[j]);
+        ring_put(roster, ring, j, other);
+    }
+}
+
+uint32_t roster_next_probe(struct roster *roster, struct prng *prng)
+{
+    if (roster->live.count == 0)
+        return SLOT_NONE;
+    if (roster->live_cursor >= roster->live.count) {
+        roster->live_cursor = 0;
+        shuffle_live(roster, prng);
+    }
+    return roster->live.items[roster->live_cursor++];
+}
+
+uint32_t roster_random_lost(const struct roster *roster, struct prng *prng)
+{
+    if (roster->lost.count == 0)
+        return SLOT_NONE;
+    return roster->lost.items[prng_below(prng, roster->lost.count)];
+}
+
+/* ---- the whole */
+
+static uint64_t hash_of(const struct entry *entry)
+{
+    if (entry->status != MEMBER_ALIVE && entry->status != MEMBER_SUSPECT)
+        return 0;
+    const struct wire_member *value = &entry->record->value;
+    return hash64_pair(hash64_pair(value->node, value->generation), value->incarnation);
+}
+
+void roster_init(struct roster *roster)
+{
+    *roster = (struct roster){.self = SLOT_NONE};
+}
+
+void roster_fini(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->slots_count; i++)
+        record_free(roster->entries[i].record);
+    mem_free(roster->entries);
+    mem_free(roster->free_slots.items);
+    mem_free(roster->by_id.items);
+    mem_free(roster->by_address.items);
+    mem_free(roster->by_name.items);
+    mem_free(roster->live.items);
+    mem_free(roster->lost.items);
+}
+
+static uint32_t take_slot(struct roster *roster)
+{
+    if (roster->free_slots.count > 0)
+        return roster->free_slots.items[--roster->free_slots.count];
+    MEM_GROW(roster->entries, roster->slots_count, roster->slots_capacity);
+    return (uint32_t)roster->slots_count++;
+}
+
+uint32_t roster_add(struct roster *roster, struct record *record)
+{
+    ASSERT(roster_find(roster, record->value.node) == SLOT_NONE);
+    uint32_t slot = take_slot(roster);
+    roster->entries[slot] = (struct entry){.record = record,
+                                           .node = record->value.node,
+                                           .status = MEMBER_UNKNOWN,
+                                           .ring_index = SLOT_NONE};
+    index_insert(roster, &roster->by_id, BY_ID, slot);
+    index_insert(roster, &roster->by_address, BY_ADDRESS, slot);
+    index_insert(roster, &roster->by_name, BY_NAME, slot);
+    roster->count_of[MEMBER_UNKNOWN]++;
+    return slot;
+}
+
+void roster_remove(struct roster *roster, uint32_t slot)
+{
+    struct entry *entry = roster_at(roster, slot);
+    struct slots *ring = ring_of(roster, slot);
+    ASSERT(entry->inquiry == NULL && slot != roster->self);
+    if (ring != NULL)
+        ring_remove(roster, ring, slot);
+    roster->view_hash ^= hash_of(entry);
+    roster->count_of[entry->status]--;
+    index_remove(roster, &roster->by_id, BY_ID, slot);
+    index_remove(roster, &roster->by_address, BY_ADDRESS, slot);
+    index_remove(roster, &roster->by_name, BY_NAME, slot);
+    record_free(entry->record);
+    *entry = (struct entry){.record = NULL};
+    slots_push(&roster->free_slots, slot);
+}
+
+void roster_replace(struct roster *roster, uint32_t slot, struct record *record)
+{
+    struct entry *entry = roster_at(roster, slot);
+    ASSERT(record->value.node == entry->node);
+    roster->view_hash ^= hash_of(entry);
+    index_remove(roster, &roster->by_address, BY_ADDRESS, slot);
+    index_remove(roster, &roster->by_name, BY_NAME, slot);
+    record_free(entry->record);
+    entry->record = record;
+    index_insert(roster, &roster->by_address, BY_ADDRESS, slot);
+    index_insert(roster, &roster->by_name, BY_NAME, slot);
+    roster->view_hash ^= hash_of(entry);
+}
+
+void roster_set_status(struct roster *roster, uint32_t slot, enum member_status status,
+                       struct prng *prng)
+{
+    struct entry *entry = roster_at(roster, slot);
+    struct slots *ring = ring_of(roster, slot);
+    roster->view_hash ^= hash_of(entry);
+    roster->count_of[entry->status]--;
+    entry->status = (uint8_t)status;
+    roster->count_of[status]++;
+    roster->view_hash ^= hash_of(entry);
+    struct slots *ring_new = ring_of(roster, slot);
+    if (ring == ring_new)
+        return;
+    if (ring != NULL)
+        ring_remove(roster, ring, slot);
+    if (ring_new != NULL)
+        ring_add(roster, ring_new, slot, prng);
+}
+
+struct entry *roster_at(struct roster *roster, uint32_t slot)
+{
+    ASSERT(slot < roster->slots_count && roster->entries[slot].record != NULL);
+    return &roster->entries[slot];
+}
+
+uint32_t roster_find(const struct roster *roster, uint64_t node)
+{
+    struct wire_member key = {.node = node};
+    size_t at = lower_bound(roster, &roster->by_id, BY_ID, &key);
+    if (at == roster->by_id.count)
+        return SLOT_NONE;
+    uint32_t slot = roster->by_id.items[at];
+    return roster->entries[slot].node == node ? slot : SLOT_NONE;
+}
+
+size_t roster_find_address(const struct roster *roster, const struct address *address,
+                           size_t *ret_count)
+{
+    struct wire_member key = {.address = address_to_wire(address)};
+    size_t at = lower_bound(roster, &roster->by_address, BY_ADDRESS, &key);
+    size_t end = at;
+    while (end < roster->by_address.count &&
+           compare_address(&roster->entries[roster->by_address.items[end]].record->value.address,
+                           &key.address) == 0)
+        end++;
+    *ret_count = end - at;
+    return at;
+}
+
+size_t roster_find_name(const struct roster *roster, struct bytes name, size_t *ret_count)
+{
+    struct wire_member key = {.name = name};
+    size_t at = lower_bound(roster, &roster->by_name, BY_NAME, &key);
+    size_t end = at;
+    while (end < roster->by_name.count &&
+           compare_bytes(roster->entries[roster->by_name.items[end]].record->value.name, name) == 0)
+        end++;
+    *ret_count = end - at;
+    return at;
+}
+
+size_t roster_live_count(const struct roster *roster)
+{
+    return roster->count_of[MEMBER_ALIVE] + roster->count_of[MEMBER_SUSPECT];
+}
+
+void entry_rtt_sample(struct entry *entry, uint32_t rtt_us)
+{
+    if (entry->srtt_us == 0) {
+        entry->srtt_us = rtt_us > 0 ? rtt_us : 1;
+        entry->rttvar_us = rtt_us / 2;
+        return;
+    }
+    uint32_t deviation =
+        rtt_us > entry->srtt_us ? rtt_us - entry->srtt_us : entry->srtt_us - rtt_us;
+    entry->rttvar_us = (uint32_t)(((uint64_t)entry->rttvar_us * 3 + deviation) / 4);
+    entry->srtt_us = (uint32_t)(((uint64_t)entry->srtt_us * 7 + rtt_us) / 8);
+    if (entry->srtt_us == 0)
+        entry->srtt_us = 1;
+}
+
+static void validate_index(const struct roster *roster, const struct slots *slots,
+                           enum sorting sorting, size_t used_count)
+{
+    ASSERT(slots->count == used_count);
+    for (size_t i = 1; i < slots->count; i++)
+        ASSERT(compare(sorting, &roster->entries[slots->items[i - 1]].record->value,
+                       &roster->entries[slots->items[i]].record->value) < 0);
+}
+
+void roster_validate(const struct roster *roster)
+{
+    size_t used_count = 0, live_count = 0, lost_count = 0;
+    uint64_t view_hash = 0;
+    for (uint32_t slot = 0; slot < roster->slots_count; slot++) {
+        const struct entry *entry = &roster->entries[slot];
+        if (entry->record == NULL)
+            continue;
+        used_count++;
+        view_hash ^= hash_of(entry);
+        ASSERT(entry->record->value.node == entry->node && entry->status < MEMBER_STATUS_COUNT);
+        bool live = entry->status == MEMBER_ALIVE || entry->status == MEMBER_SUSPECT;
+        live_count += live && slot != roster->self;
+        lost_count += entry->status == MEMBER_DEAD;
+        if (live && slot != roster->self)
+            ASSERT(roster->live.items[entry->ring_index] == slot);
+        else if (entry->status == MEMBER_DEAD)
+            ASSERT(roster->lost.items[entry->ring_index] == slot);
+        else
+            ASSERT(slot == roster->self || entry->ring_index == SLOT_NONE);
+    }
+    ASSERT(view_hash == roster->view_hash);
+    ASSERT(roster->live.count == live_count && roster->lost.count == lost_count);
+    ASSERT(roster->live_cursor <= roster->live.count);
+    validate_index(roster, &roster->by_id, BY_ID, used_count);
+    validate_index(roster, &roster->by_address, BY_ADDRESS, used_count);
+    validate_index(roster, &roster->by_name, BY_NAME, used_count);
+    ASSERT(roster->free_slots.count + used_count == roster->slots_count);
+}

@@ -1,0 +1,91 @@
+/*
+ * Who is known: a dense array of small entries, found by node id, by address and by name through
+ * sorted arrays of 32-bit indices (4 bytes a member each, where a tree would take 32), and drawn at
+ * random from two rings: those who live (probed in shuffled rounds, SWIM 4.3) and those who are
+ * dead (tried again now and then).
+ *
+ * Slots are stable for an entry's life; pointers to entries only until the next roster_add.
+ * Invariant: every entry in use is in by_id, by_address and by_name once; alive and suspect others
+ * are in the live ring, the dead in the lost ring, nobody else in any.
+ */
+#ifndef SHOAL_MEMBER_ROSTER_H
+#define SHOAL_MEMBER_ROSTER_H
+
+#include "base/prng.h"
+#include "base/time.h"
+#include "member/status.h"
+#include "record.h"
+
+#define SLOT_NONE UINT32_MAX
+
+struct inquiry;
+
+struct entry {
+    struct record *record;   /* NULL: slot not in use */
+    struct inquiry *inquiry; /* what is going on with it, NULL: nothing */
+    uint64_t node;
+    boot_ms_t since_boot_ms; /* real time, for people */
+    boot_ms_t heard_boot_ms; /* real time; 0: never */
+    boot_ms_t contacted_ms;  /* protocol time of the last contact or echo, for rate limits */
+    boot_ms_t settled_ms;    /* protocol time of the last change of status */
+    uint32_t srtt_us;        /* 0: no sample yet */
+    uint32_t rttvar_us;
+    uint32_t ring_index; /* in the ring of its status */
+    uint8_t status;      /* enum member_status */
+    uint8_t flaps;       /* how often it has lately refuted: proto/gossip.md 4.7 */
+    uint8_t unanswered;  /* probes in a row that it left unanswered although it sends */
+    uint8_t evictable : 1;
+    uint8_t unspread : 1;  /* its record is news that we have not passed on */
+    uint8_t first_met : 1; /* has answered us in this run */
+};
+
+struct slots {
+    uint32_t *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct roster {
+    struct entry *entries;
+    size_t slots_count; /* used or free below this */
+    size_t slots_capacity;
+    struct slots free_slots;
+    struct slots by_id;
+    struct slots by_address;
+    struct slots by_name;
+    struct slots live;  /* ring */
+    struct slots lost;  /* ring */
+    size_t live_cursor; /* next to probe */
+    size_t count_of[MEMBER_STATUS_COUNT];
+    uint64_t view_hash; /* XOR over alive and suspect of (node, generation, incarnation) */
+    uint32_t self;      /* slot */
+};
+
+void roster_init(struct roster *roster);
+void roster_fini(struct roster *roster);
+/* Takes the record; status unknown, self included. O(n) memmove of indices. */
+uint32_t roster_add(struct roster *roster, struct record *record);
+void roster_remove(struct roster *roster, uint32_t slot);
+/* Takes the new record of the same node. */
+void roster_replace(struct roster *roster, uint32_t slot, struct record *record);
+/* Keeps rings, counts and hash. `prng` chooses the place in the live ring. */
+void roster_set_status(struct roster *roster, uint32_t slot, enum member_status status,
+                       struct prng *prng);
+
+struct entry *roster_at(struct roster *roster, uint32_t slot);
+uint32_t roster_find(const struct roster *roster, uint64_t node); /* SLOT_NONE: unknown */
+/* The run of entries with this address, or name, as positions in by_address or by_name; *ret_count
+ * may be 0. */
+size_t roster_find_address(const struct roster *roster, const struct address *address,
+                           size_t *ret_count);
+size_t roster_find_name(const struct roster *roster, struct bytes name, size_t *ret_count);
+size_t roster_live_count(const struct roster *roster); /* self included while it is alive */
+/* The next to probe, shuffling at each turn of the ring; SLOT_NONE: nobody. */
+uint32_t roster_next_probe(struct roster *roster, struct prng *prng);
+uint32_t roster_random_lost(const struct roster *roster, struct prng *prng); /* SLOT_NONE: nobody */
+void roster_validate(const struct roster *roster);
+
+/* Jacobson, Karels 1988, in integers. */
+void entry_rtt_sample(struct entry *entry, uint32_t rtt_us);
+
+#endif
