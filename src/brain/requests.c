@@ -80,7 +80,9 @@ struct pod_search {
     struct bytes name;
     const char *namespace_name;
     size_t namespace_bytes;
-    const struct wire_claim *found;
+    bool found;
+    uint64_t node;
+    uint8_t pod_uid[16];
 };
 
 static bool in_namespace(const struct wire_claim *claim, const struct pod_search *search)
@@ -97,11 +99,13 @@ static bool in_namespace(const struct wire_claim *claim, const struct pod_search
 static bool match_pod(void *context, const struct wire_claim *claim)
 {
     struct pod_search *search = context;
-    if (claim->pod_name.size_bytes == search->name.size_bytes &&
-        memcmp(claim->pod_name.data, search->name.data, search->name.size_bytes) == 0 &&
-        in_namespace(claim, search))
-        search->found = claim;
-    return search->found == NULL;
+    if (claim->pod_name.size_bytes != search->name.size_bytes ||
+        memcmp(claim->pod_name.data, search->name.data, search->name.size_bytes) != 0 || !in_namespace(claim, search))
+        return true;
+    search->found = true;
+    search->node = claim->node;
+    memcpy(search->pod_uid, claim->pod_uid, sizeof(search->pod_uid));
+    return false;
 }
 
 static bool evict_pod(struct brain *brain, const struct brain_request *request)
@@ -116,21 +120,21 @@ static bool evict_pod(struct brain *brain, const struct brain_request *request)
         .namespace_bytes = (size_t)(slash - namespace_name - 1),
     };
     store_each_claim(brain->store, match_pod, &search);
-    if (search.found == NULL)
+    if (!search.found)
         return false;
     struct wire_evict evict = {.grace_ms = 0};
     struct address address;
-    memcpy(evict.pod_uid, search.found->pod_uid, sizeof(evict.pod_uid));
+    memcpy(evict.pod_uid, search.pod_uid, sizeof(evict.pod_uid));
     if (request->dry_run) {
         /* nothing to do */
-    } else if (search.found->node == brain->node) {
+    } else if (search.node == brain->node) {
         struct control_view view = control_view_of(brain);
         struct control_output output = control_output_of(brain);
         (void)control_evict(brain->control, &view, evict.pod_uid, &output);
-    } else if (swim_address(brain, search.found->node, &address)) {
+    } else if (swim_address(brain, search.node, &address)) {
         struct buf payload = BUF_INIT;
         wire_put_evict(&payload, &evict);
-        effects_stream(brain->effects, search.found->node, &address,
+        effects_stream(brain->effects, search.node, &address,
                        (struct bytes){payload.data, payload.size_bytes});
         buf_fini(&payload);
     }

@@ -4,8 +4,11 @@
 
 #include "base/assert.h"
 
+/* A finished pod keeps its slot whatever becomes of the node (proto/placement.md 4). */
 static bool is_void(const struct store *store, const struct record *record)
 {
+    if (record->kind == RECORD_CLAIM && record->complete)
+        return false;
     return record->generation <= record_node_at(store, record->node)->void_generation;
 }
 

@@ -18,7 +18,7 @@ struct arrival {
     struct record_probe key;
     uint64_t generation, seq;
     bool ghost;
-    bool complete;         /* node status */
+    bool complete;         /* node status: claims_complete; claim: finished */
     boot_ms_t due_boot_ms; /* BOOT_MS_NEVER: it does not expire */
     uint32_t node;         /* number */
 };
@@ -318,6 +318,8 @@ enum store_verdict store_put_claim(struct store *store, struct instant now,
                               .generation = claim->node_generation,
                               .seq = claim->seq,
                               .ghost = released,
+                              .complete = claim->state == WIRE_CLAIM_STATE_SUCCEEDED ||
+                                          claim->state == WIRE_CLAIM_STATE_FAILED,
                               .due_boot_ms =
                                   released ? now.boot_ms + STORE_GHOST_KEEP_MS : BOOT_MS_NEVER};
     struct buf encoded;

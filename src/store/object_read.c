@@ -63,6 +63,12 @@ void store_each_version(const struct store *store, const char *key, store_object
     }
 }
 
+void store_put_current(const struct store *store, const char *key, struct buf *out)
+{
+    if (entry_current(store, key) != NULL)
+        entry_put(store, entry_first(store, key), out);
+}
+
 bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16])
 {
     if (strlen(key) > WIRE_OBJECT_KEY_BYTES_MAX)

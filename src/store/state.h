@@ -62,7 +62,7 @@ struct record {
     uint32_t ordinal;
     uint32_t timer;    /* SLAB_NONE: none */
     uint8_t kind;      /* enum record_kind */
-    bool complete;     /* of a status: claims_complete */
+    bool complete;     /* of a status: claims_complete; of a claim: succeeded or failed */
     bool ghost;        /* released or expired: remembered, not shown, outside of the digest */
     uint8_t reference; /* of the workload; REFERENCE_NONE: blob is the record itself */
 };
