@@ -185,7 +185,7 @@ int bundle_add_archive(struct bundle *bundle, int fd, const struct image_limits 
     };
     if (stream_new(fd, &stream_limits, &stream, error) < 0)
         return error_prefix(error, "image archive");
-    struct tar *tar = tar_new(stream, NULL);
+    struct tar *tar = tar_new(stream, NULL, TAR_END_NEEDED);
     int result = add_entries(bundle, tar, error);
     tar_free(tar);
     stream_free(stream);

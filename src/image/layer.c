@@ -87,7 +87,7 @@ int layer_unpack(int fd, int dir_fd, const struct image_limits *limits, uint64_t
         .bytes_left = bytes_left,
         .warnings = warnings,
         .parent_fd = -1,
-        .tar = tar_new(stream, digest),
+        .tar = tar_new(stream, digest, TAR_END_OPTIONAL),
     };
     int result = unpack_entries(&unpack, error);
     if (result == 0)

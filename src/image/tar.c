@@ -7,15 +7,32 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
+#define TAR_BLOCK_BYTES 512
+
 struct tar {
     struct stream *stream;
     struct digest *digest;
     struct archive *archive;
     locale_t locale, locale_before;
+    enum tar_end end;
+    uint64_t bytes_count; /* given to libarchive */
+    bool end_given;
     struct error stream_error; /* what made the read callback fail */
     bool opened;
     bool entry_seen;
 };
+
+/* The missing end of a tar: zeros up to a whole block, then two blocks of zeros. Not hashed. */
+static la_ssize_t give_end(struct tar *tar, const void **ret_data)
+{
+    static const uint8_t zeros[3 * TAR_BLOCK_BYTES];
+    if (tar->end != TAR_END_OPTIONAL || tar->end_given || tar->bytes_count == 0)
+        return 0;
+    size_t over_bytes = (size_t)(tar->bytes_count % TAR_BLOCK_BYTES);
+    tar->end_given = true;
+    *ret_data = zeros;
+    return (la_ssize_t)(sizeof(zeros) - (over_bytes > 0 ? over_bytes : TAR_BLOCK_BYTES));
+}
 
 static la_ssize_t read_piece(struct archive *archive, void *context, const void **ret_data)
 {
@@ -28,15 +45,17 @@ static la_ssize_t read_piece(struct archive *archive, void *context, const void 
     }
     if (tar->digest != NULL)
         digest_add(tar->digest, data, size_bytes);
+    tar->bytes_count += size_bytes;
     *ret_data = data;
-    return (la_ssize_t)size_bytes;
+    return size_bytes > 0 ? (la_ssize_t)size_bytes : give_end(tar, ret_data);
 }
 
-struct tar *tar_new(struct stream *stream, struct digest *digest)
+struct tar *tar_new(struct stream *stream, struct digest *digest, enum tar_end end)
 {
     struct tar *tar = MEM_NEW(struct tar);
     tar->stream = stream;
     tar->digest = digest;
+    tar->end = end;
     tar->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     ASSERT(tar->locale != (locale_t)0);
     tar->locale_before = uselocale(tar->locale);

@@ -18,10 +18,18 @@
 
 struct tar;
 
+enum tar_end {
+    TAR_END_NEEDED,
+    /* The padding of the last entry and the end mark may be missing, as in layers that `umoci
+     * insert` makes (0.4.7) and every Go program accepts. Only where a digest vouches for the
+     * contents. */
+    TAR_END_OPTIONAL,
+};
+
 /* Reads from `stream`, which stays the caller's; every byte of it is added to `digest` (NULL:
  * none). Until tar_free() the calling thread is in the "C" locale, so that libarchive keeps names
  * byte for byte; use and free it on the same thread. */
-struct tar *tar_new(struct stream *stream, struct digest *digest);
+struct tar *tar_new(struct stream *stream, struct digest *digest, enum tar_end end);
 void tar_free(struct tar *tar); /* NULL is fine */
 
 /* The next entry, valid until the next call; NULL at the end of the archive.

@@ -338,6 +338,13 @@ const char *fixture_path(const char *format, ...)
     return path;
 }
 
+void fixture_remove(const char *name)
+{
+    int fd = open(fixture_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(files_remove_tree(fd, name), 0);
+    (void)close(fd);
+}
+
 struct image_store *fixture_store(void)
 {
     struct image_store *store = NULL;

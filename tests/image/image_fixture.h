@@ -112,6 +112,8 @@ void blob_name(const char *digest, char name[static 96]);
 extern char fixture_dir[64];
 extern struct error fixture_error;
 const char *fixture_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Deletes a tree below the directory of the test. */
+void fixture_remove(const char *name);
 struct image_store *fixture_store(void);
 int load_bytes(struct image_store *store, const struct buf *data,
                const struct image_load_options *options, struct image_load_result *ret_result);

@@ -332,7 +332,7 @@ START_TEST(hostile_entries_are_refused_or_contained)
         size_t count = 0;
         while (count < 4 && cases[i].entries[count].path != NULL)
             count++;
-        (void)files_remove_tree(AT_FDCWD, fixture_path("fs"));
+        fixture_remove("fs");
         int result = unpack(make_tar(cases[i].entries, count));
         if (cases[i].code == ERROR_NONE)
             ck_assert_msg(result == 0 && exists(cases[i].says), "case %zu: %s", i,
@@ -415,6 +415,23 @@ START_TEST(a_truncated_or_damaged_layer_is_refused)
 }
 END_TEST
 
+START_TEST(a_tar_without_its_end_is_whole_if_its_files_are)
+{
+    struct buf tar = MAKE_TAR(FILE_OF("a", "1"), FILE_OF("b", "12345"));
+    char wanted[IMAGE_DIGEST_BYTES_MAX];
+    /* header, block of a, header, 5 bytes of b: what `umoci insert` writes */
+    for (size_t size = 3 * 512 + 5; size <= tar.size_bytes; size += size % 512 == 5 ? 100 : 407) {
+        struct buf cut = BUF_INIT;
+        buf_append(&cut, tar.data, size);
+        digest_of(cut.data, cut.size_bytes, wanted);
+        must_unpack(cut);
+        ck_assert_str_eq(info.diff_id, wanted);
+        expect_text("b", "12345");
+    }
+    buf_fini(&tar);
+}
+END_TEST
+
 START_TEST(an_empty_tar_is_an_empty_layer)
 {
     struct buf zeros = BUF_INIT;
@@ -445,6 +462,7 @@ int main(void)
     tcase_add_test(cases, limits_are_errors_that_name_the_entry);
     tcase_add_test(cases, a_tree_as_deep_as_allowed_can_be_removed);
     tcase_add_test(cases, a_truncated_or_damaged_layer_is_refused);
+    tcase_add_test(cases, a_tar_without_its_end_is_whole_if_its_files_are);
     tcase_add_test(cases, an_empty_tar_is_an_empty_layer);
     return fixture_run(cases, "image-layer");
 }
