@@ -20,7 +20,9 @@ struct spec_checker {
     const struct spec_document *document;
     size_t document_index;
     struct spec_issues *issues;
-    size_t kept_count;   /* issues of this document in the list */
+    size_t issues_first; /* where those of this document begin */
+    /* Of this document, in the list. Each has its own limit: warnings must not hide errors. */
+    size_t errors_kept, warnings_kept;
     size_t errors_count; /* of this document */
     enum spec_kind kind;
     const struct spec_check_frame *frame; /* the object being walked, for hints */
@@ -30,6 +32,9 @@ struct spec_checker {
 void spec_checker_init(struct spec_checker *checker, const struct spec_documents *documents,
                        const struct spec_document *document, size_t document_index,
                        struct spec_issues *issues);
+
+/* Ends it: brings its issues into the order of the file. */
+void spec_checker_finish(struct spec_checker *checker);
 
 void spec_check_report(struct spec_checker *checker, const struct spec_path *path,
                        enum spec_reason reason, const char *format, ...)

@@ -62,10 +62,15 @@ void spec_check_field_ref(struct spec_checker *checker, json_t *object,
             return;
         spec_nearest_offer(&nearest, field_paths[i]);
     }
-    spec_check_report(checker, SPEC_PATH_KEY(path, "fieldPath"), SPEC_REASON_NOT_SUPPORTED,
-                      "'%.*s' is not a fact that a pod can ask for; %s %s", SPEC_SHOWN_CHARS_MAX,
-                      text, nearest.best != NULL ? "did you mean" : "there is for example",
-                      nearest.best != NULL ? nearest.best : "status.podIP");
+    const struct spec_path *at = SPEC_PATH_KEY(path, "fieldPath");
+    if (nearest.best != NULL)
+        spec_check_report(checker, at, SPEC_REASON_NOT_SUPPORTED,
+                          "'%.*s' is not a fact that a pod can ask for; did you mean %s?",
+                          SPEC_SHOWN_CHARS_MAX, text, nearest.best);
+    else
+        spec_check_report(checker, at, SPEC_REASON_NOT_SUPPORTED,
+                          "'%.*s' is not a fact that a pod can ask for, as status.podIP is",
+                          SPEC_SHOWN_CHARS_MAX, text);
 }
 
 /* --- resources --- */

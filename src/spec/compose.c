@@ -10,7 +10,6 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "json.h"
-#include "scalar.h"
 
 /* Looked up one by one; no manifest needs more. */
 #define ANCHORS_MAX         1000
@@ -21,31 +20,42 @@ struct spec_compose_anchor {
     struct spec_compose_value value; /* json NULL: still being read */
 };
 
-static struct spec_position position_of(yaml_mark_t mark)
+/* libyaml's reader only knows the byte. */
+static struct spec_position position_of_byte(struct bytes text, size_t offset)
 {
-    return (struct spec_position){.line = (uint32_t)(mark.line + 1),
-                                  .column = (uint32_t)(mark.column + 1)};
+    struct spec_position position = {.line = 1, .column = 1};
+    for (size_t i = 0; i < offset && i < text.size_bytes; i++) {
+        position.column++;
+        if (text.data[i] == '\n')
+            position = (struct spec_position){.line = position.line + 1, .column = 1};
+    }
+    return position;
 }
 
-static int fail(struct spec_composer *composer, yaml_mark_t mark, enum error_code code,
-                const char *message)
+/* Whether the line at the mark begins with blanks of which one is a tab. */
+static bool indented_by_tab(struct bytes text, yaml_mark_t mark)
 {
-    composer->failed_at = position_of(mark);
-    return error_set(composer->error, code, "%s", message);
+    size_t i = 0;
+    for (size_t line = 0; line < mark.line && i < text.size_bytes; i++)
+        line += text.data[i] == '\n';
+    for (; i < text.size_bytes && text.data[i] == ' '; i++)
+        ;
+    return i < text.size_bytes && text.data[i] == '\t';
 }
 
-/* What libyaml says, with its place. Its reader only knows a byte offset: the line is left out
- * then. */
+/* What libyaml says, with its place. */
 static int fail_parser(struct spec_composer *composer)
 {
     const yaml_parser_t *parser = &composer->parser;
     const char *problem = parser->problem != NULL ? parser->problem : "cannot be read";
     if (parser->error == YAML_READER_ERROR) {
-        composer->failed_at = position_of(parser->mark);
-        return error_set(composer->error, ERROR_INVALID, "not valid YAML: %s at byte %zu", problem,
-                         parser->problem_offset);
+        composer->failed_at = position_of_byte(composer->text, parser->problem_offset);
+        return error_set(composer->error, ERROR_INVALID, "not valid YAML: %s", problem);
     }
-    composer->failed_at = position_of(parser->problem_mark);
+    composer->failed_at = spec_compose_position(parser->problem_mark);
+    if (indented_by_tab(composer->text, parser->problem_mark))
+        return error_set(composer->error, ERROR_INVALID,
+                         "not valid YAML: a tab in the indentation, which is made of blanks");
     if (parser->context != NULL && parser->context_mark.line != parser->problem_mark.line)
         return error_set(composer->error, ERROR_INVALID,
                          "not valid YAML: %s, %s that began in line %zu", problem, parser->context,
@@ -58,28 +68,11 @@ static int next_event(struct spec_composer *composer, yaml_event_t *event)
     return yaml_parser_parse(&composer->parser, event) ? 0 : fail_parser(composer);
 }
 
-static int charge(struct spec_composer *composer, yaml_mark_t mark, uint32_t nodes_count,
-                  size_t text_bytes)
-{
-    const struct spec_limits *limits = composer->limits;
-    if (nodes_count > limits->nodes_max - composer->nodes_count) {
-        composer->failed_at = position_of(mark);
-        return error_set(composer->error, ERROR_LIMIT,
-                         "more than %u values in one file (aliases count each time they are used)",
-                         limits->nodes_max);
-    }
-    if (text_bytes > limits->size_bytes_max - composer->text_bytes)
-        return fail(composer, mark, ERROR_LIMIT, "aliases make this file larger than it may be");
-    composer->nodes_count += nodes_count;
-    composer->text_bytes += text_bytes;
-    return 0;
-}
-
 static int check_depth(struct spec_composer *composer, yaml_mark_t mark, uint32_t depth)
 {
     if (depth <= composer->limits->depth_max)
         return 0;
-    composer->failed_at = position_of(mark);
+    composer->failed_at = spec_compose_position(mark);
     return error_set(composer->error, ERROR_LIMIT, "nested more than %u levels deep",
                      composer->limits->depth_max);
 }
@@ -99,7 +92,8 @@ static struct spec_compose_anchor *anchor_find(struct spec_composer *composer, c
 static int anchor_declare(struct spec_composer *composer, yaml_mark_t mark, const yaml_char_t *name)
 {
     if (composer->anchors_count == ANCHORS_MAX)
-        return fail(composer, mark, ERROR_LIMIT, "more than 1000 anchors in one document");
+        return spec_compose_fail(composer, mark, ERROR_LIMIT,
+                                 "more than 1000 anchors in one document");
     MEM_GROW(composer->anchors, composer->anchors_count, composer->anchors_capacity);
     composer->anchors[composer->anchors_count] =
         (struct spec_compose_anchor){.name = mem_strdup((const char *)name)};
@@ -120,7 +114,7 @@ static int compose_alias(struct spec_composer *composer, const yaml_event_t *eve
 {
     const char *name = (const char *)event->data.alias.anchor;
     const struct spec_compose_anchor *anchor = anchor_find(composer, name);
-    composer->failed_at = position_of(event->start_mark);
+    composer->failed_at = spec_compose_position(event->start_mark);
     if (anchor == NULL)
         return error_set(composer->error, ERROR_INVALID, "alias *%.64s names no anchor above it",
                          name);
@@ -128,10 +122,11 @@ static int compose_alias(struct spec_composer *composer, const yaml_event_t *eve
         return error_set(composer->error, ERROR_INVALID, "alias *%.64s is inside its own value",
                          name);
     struct spec_position_node copy = composer->positions->nodes[anchor->value.node];
-    if (charge(composer, event->start_mark, copy.nodes_count, copy.text_bytes) != 0 ||
+    if (spec_compose_charge(composer, event->start_mark, copy.nodes_count, copy.text_bytes) != 0 ||
         check_depth(composer, event->start_mark, depth + copy.depth) != 0)
         return -1;
-    uint32_t node = spec_positions_add(composer->positions, position_of(event->start_mark));
+    uint32_t node =
+        spec_positions_add(composer->positions, spec_compose_position(event->start_mark));
     copy.at = composer->positions->nodes[node].at;
     composer->positions->nodes[node] = copy;
     *ret_value = (struct spec_compose_value){.json = json_incref(anchor->value.json), .node = node};
@@ -140,75 +135,16 @@ static int compose_alias(struct spec_composer *composer, const yaml_event_t *eve
 
 /* --- scalars --- */
 
-static bool tag_is(const char *tag, const char *name)
-{
-    static const char core[] = "tag:yaml.org,2002:";
-    return strncmp(tag, core, sizeof(core) - 1) == 0 && strcmp(tag + sizeof(core) - 1, name) == 0;
-}
-
-static bool tag_fits(const char *tag, const json_t *json)
-{
-    return (tag_is(tag, "int") && json_is_integer(json)) ||
-           (tag_is(tag, "float") && json_is_number(json)) ||
-           (tag_is(tag, "bool") && json_is_boolean(json)) ||
-           (tag_is(tag, "null") && json_is_null(json));
-}
-
-static int resolve_tagged(struct spec_composer *composer, const yaml_event_t *event,
-                          const char *text, size_t size_bytes, json_t **ret_json)
-{
-    const char *tag = (const char *)event->data.scalar.tag;
-    if (strcmp(tag, "!") == 0 || tag_is(tag, "str")) {
-        *ret_json = json_stringn(text, size_bytes);
-        return 0;
-    }
-    composer->failed_at = position_of(event->start_mark);
-    if (!tag_is(tag, "int") && !tag_is(tag, "float") && !tag_is(tag, "bool") &&
-        !tag_is(tag, "null"))
-        return error_set(composer->error, ERROR_INVALID,
-                         "the tag %.64s is not read; use plain or quoted values", tag);
-    json_t *json = spec_scalar_resolve(text, size_bytes);
-    if (json == NULL || !tag_fits(tag, json)) {
-        json_decref(json);
-        return error_set(composer->error, ERROR_INVALID, "\"%.64s\" is not what its tag %.64s says",
-                         text, tag);
-    }
-    *ret_json = json;
-    return 0;
-}
-
-static int scalar_json(struct spec_composer *composer, const yaml_event_t *event, json_t **ret_json)
-{
-    const char *text = (const char *)event->data.scalar.value;
-    size_t size_bytes = event->data.scalar.length;
-    if (strlen(text) != size_bytes)
-        return fail(composer, event->start_mark, ERROR_INVALID, "text with a NUL character in it");
-    json_t *json = NULL;
-    if (event->data.scalar.tag != NULL) {
-        if (resolve_tagged(composer, event, text, size_bytes, &json) != 0)
-            return -1;
-    } else if (event->data.scalar.plain_implicit &&
-               event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
-        json = spec_scalar_resolve(text, size_bytes);
-    } else {
-        json = json_stringn(text, size_bytes);
-    }
-    if (json == NULL)
-        return fail(composer, event->start_mark, ERROR_INVALID,
-                    "neither text nor a number that JSON can hold; quote it to make it text");
-    *ret_json = json;
-    return 0;
-}
-
 static int compose_scalar(struct spec_composer *composer, const yaml_event_t *event,
                           struct spec_compose_value *ret_value)
 {
     json_t *json;
-    if (scalar_json(composer, event, &json) != 0)
+    if (spec_compose_scalar_json(composer, event, &json) != 0)
         return -1;
-    uint32_t node = spec_positions_add(composer->positions, position_of(event->start_mark));
+    uint32_t node =
+        spec_positions_add(composer->positions, spec_compose_position(event->start_mark));
     *ret_value = (struct spec_compose_value){.json = json, .node = node};
-    return charge(composer, event->start_mark, 1, event->data.scalar.length);
+    return spec_compose_charge(composer, event->start_mark, 1, event->data.scalar.length);
 }
 
 /* --- collections --- */
@@ -264,7 +200,7 @@ static int compose_sequence(struct spec_composer *composer, uint32_t depth, uint
             return 0;
         }
         struct spec_compose_value item = {0};
-        struct spec_position at = position_of(event.start_mark);
+        struct spec_position at = spec_compose_position(event.start_mark);
         int composed = compose_node(composer, &event, depth, &item);
         yaml_event_delete(&event);
         if (composed != 0) {
@@ -276,40 +212,6 @@ static int compose_sequence(struct spec_composer *composer, uint32_t depth, uint
     }
 }
 
-/* Keys are always text, as in sigs.k8s.io/yaml: 80 becomes "80" and on becomes "true". */
-static int key_text(struct spec_composer *composer, const yaml_event_t *event, char **ret_key)
-{
-    if (event->type != YAML_SCALAR_EVENT)
-        return fail(composer, event->start_mark, ERROR_INVALID, "a key must be a plain text");
-    json_t *json;
-    if (scalar_json(composer, event, &json) != 0)
-        return -1;
-    int result = 0;
-    if (json_is_null(json))
-        result = fail(composer, event->start_mark, ERROR_INVALID, "a key is empty");
-    else if (json_is_string(json))
-        *ret_key = mem_strdup(json_string_value(json));
-    else
-        *ret_key = spec_json_dump(json, &(size_t){0});
-    json_decref(json);
-    if (result != 0)
-        return -1;
-    return charge(composer, event->start_mark, 0, strlen(*ret_key));
-}
-
-static int fail_duplicate(struct spec_composer *composer, yaml_mark_t mark, const char *key,
-                          size_t base)
-{
-    uint32_t line_first = 0;
-    for (size_t i = base; i < composer->open_count && line_first == 0; i++)
-        if (strcmp(composer->open[i].key, key) == 0)
-            line_first = composer->open[i].at.line;
-    composer->failed_at = position_of(mark);
-    return error_set(composer->error, ERROR_INVALID,
-                     "the key \"%.*s\" is given twice, first in line %u", KEY_SHOWN_CHARS_MAX, key,
-                     line_first);
-}
-
 /* One mapping while it is being read. */
 struct mapping {
     json_t *object;
@@ -319,16 +221,36 @@ struct mapping {
     yaml_mark_t merge_mark;
 };
 
+static int fail_duplicate(struct spec_composer *composer, const struct mapping *mapping,
+                          yaml_mark_t mark, const char *key)
+{
+    size_t line_first = mapping->merge_mark.line + 1; /* when it is "<<" */
+    for (size_t i = mapping->base; i < composer->open_count; i++)
+        if (strcmp(composer->open[i].key, key) == 0)
+            line_first = composer->open[i].at.line;
+    composer->failed_at = spec_compose_position(mark);
+    return error_set(composer->error, ERROR_INVALID,
+                     "the key \"%.*s\" is given twice, first in line %zu", KEY_SHOWN_CHARS_MAX, key,
+                     line_first);
+}
+
+static int check_keys(struct spec_composer *composer, const struct mapping *mapping,
+                      yaml_mark_t mark)
+{
+    if (json_object_size(mapping->object) < composer->limits->keys_max)
+        return 0;
+    composer->failed_at = spec_compose_position(mark);
+    return error_set(composer->error, ERROR_LIMIT, "more than %u keys in one map",
+                     composer->limits->keys_max);
+}
+
 static int member_add(struct spec_composer *composer, struct mapping *mapping, yaml_mark_t mark,
                       const char *key, bool is_merge)
 {
     if (is_merge ? mapping->merge.json != NULL : json_object_get(mapping->object, key) != NULL)
-        return fail_duplicate(composer, mark, key, mapping->base);
-    if (json_object_size(mapping->object) >= composer->limits->keys_max) {
-        composer->failed_at = position_of(mark);
-        return error_set(composer->error, ERROR_LIMIT, "more than %u keys in one map",
-                         composer->limits->keys_max);
-    }
+        return fail_duplicate(composer, mapping, mark, key);
+    if (check_keys(composer, mapping, mark) != 0)
+        return -1;
     struct spec_compose_value value = {0};
     if (compose_next(composer, mapping->depth, &value) != 0) {
         json_decref(value.json);
@@ -342,7 +264,7 @@ static int member_add(struct spec_composer *composer, struct mapping *mapping, y
     spec_json_put(mapping->object, key, value.json);
     struct spec_arena *keys = &composer->positions->keys;
     open_push(composer, (struct spec_position_child){.key = spec_arena_text(keys, key, strlen(key)),
-                                                     .at = position_of(mark),
+                                                     .at = spec_compose_position(mark),
                                                      .node = value.node});
     return 0;
 }
@@ -352,18 +274,19 @@ static int merge_one(struct spec_composer *composer, struct mapping *mapping, js
 {
     const struct spec_position_node *node = &composer->positions->nodes[source_node];
     if (!json_is_object(source))
-        return fail(composer, mapping->merge_mark, ERROR_INVALID,
-                    "<< must be followed by a map, an alias of one, or a list of these");
+        return spec_compose_fail(
+            composer, mapping->merge_mark, ERROR_INVALID,
+            "<< must be followed by a map, an alias of one, or a list of these");
     for (uint32_t i = 0; i < node->children_count; i++) {
         struct spec_position_child child = composer->positions->children[node->children_first + i];
         if (json_object_get(mapping->object, child.key) != NULL)
             continue;
         const struct spec_position_node *cost = &composer->positions->nodes[child.node];
-        if (charge(composer, mapping->merge_mark, cost->nodes_count,
-                   cost->text_bytes + strlen(child.key)) != 0)
+        if (spec_compose_charge(composer, mapping->merge_mark, cost->nodes_count,
+                                cost->text_bytes + strlen(child.key)) != 0)
             return -1;
-        if (json_object_size(mapping->object) >= composer->limits->keys_max)
-            return fail(composer, mapping->merge_mark, ERROR_LIMIT, "too many keys in one map");
+        if (check_keys(composer, mapping, mapping->merge_mark) != 0)
+            return -1;
         spec_json_put(mapping->object, child.key, json_incref(json_object_get(source, child.key)));
         open_push(composer, child);
     }
@@ -405,7 +328,7 @@ static int compose_mapping(struct spec_composer *composer, uint32_t depth, uint3
             break;
         }
         char *key = NULL;
-        result = key_text(composer, &event, &key);
+        result = spec_compose_key(composer, &event, &key);
         if (result == 0) {
             bool is_merge =
                 strcmp(key, "<<") == 0 && event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -425,9 +348,10 @@ static int compose_mapping(struct spec_composer *composer, uint32_t depth, uint3
 static int check_collection_tag(struct spec_composer *composer, yaml_mark_t mark,
                                 const yaml_char_t *tag, const char *name)
 {
-    if (tag == NULL || strcmp((const char *)tag, "!") == 0 || tag_is((const char *)tag, name))
+    if (tag == NULL || strcmp((const char *)tag, "!") == 0 ||
+        spec_compose_tag_is((const char *)tag, name))
         return 0;
-    composer->failed_at = position_of(mark);
+    composer->failed_at = spec_compose_position(mark);
     return error_set(composer->error, ERROR_INVALID, "the tag %.64s is not read",
                      (const char *)tag);
 }
@@ -440,11 +364,12 @@ static int compose_collection(struct spec_composer *composer, const yaml_event_t
         mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag;
     if (check_collection_tag(composer, event->start_mark, tag, mapping ? "map" : "seq") != 0 ||
         check_depth(composer, event->start_mark, depth + 1) != 0 ||
-        charge(composer, event->start_mark, 1, 0) != 0)
+        spec_compose_charge(composer, event->start_mark, 1, 0) != 0)
         return -1;
     uint32_t nodes_before = composer->nodes_count - 1;
     size_t bytes_before = composer->text_bytes;
-    uint32_t node = spec_positions_add(composer->positions, position_of(event->start_mark));
+    uint32_t node =
+        spec_positions_add(composer->positions, spec_compose_position(event->start_mark));
     ret_value->node = node;
     ret_value->json = spec_json_made(mapping ? json_object() : json_array());
     int composed = mapping ? compose_mapping(composer, depth + 1, node, ret_value->json)
@@ -497,8 +422,10 @@ static int compose_node(struct spec_composer *composer, const yaml_event_t *even
 void spec_composer_init(struct spec_composer *composer, const void *text, size_t size_bytes,
                         const struct spec_limits *limits, struct error *error)
 {
-    *composer =
-        (struct spec_composer){.limits = limits, .positions = spec_positions_new(), .error = error};
+    *composer = (struct spec_composer){.text = {.data = text, .size_bytes = size_bytes},
+                                       .limits = limits,
+                                       .positions = spec_positions_new(),
+                                       .error = error};
     int made = yaml_parser_initialize(&composer->parser);
     ASSERT(made);
     yaml_parser_set_input_string(&composer->parser, text, size_bytes);

@@ -11,6 +11,7 @@ struct spec_compose_anchor;
 
 struct spec_composer {
     yaml_parser_t parser;
+    struct bytes text;
     const struct spec_limits *limits;
     struct spec_positions *positions;
     struct spec_compose_anchor *anchors; /* of the document at hand */
@@ -36,5 +37,20 @@ void spec_composer_fini(struct spec_composer *composer); /* the positions are th
 /* The next document: 1 and a value (owned by the caller), 0 at the end, -1 with error and failed_at
  * set. */
 int spec_composer_next(struct spec_composer *composer, struct spec_compose_value *ret_value);
+
+/* --- between compose.c and compose_scalar.c --- */
+
+struct spec_position spec_compose_position(yaml_mark_t mark);
+int spec_compose_fail(struct spec_composer *composer, yaml_mark_t mark, enum error_code code,
+                      const char *message);
+/* Counts values and text against the limits. */
+int spec_compose_charge(struct spec_composer *composer, yaml_mark_t mark, uint32_t nodes_count,
+                        size_t text_bytes);
+/* Whether `tag` is the core tag of that name, such as "int". */
+bool spec_compose_tag_is(const char *tag, const char *name);
+int spec_compose_scalar_json(struct spec_composer *composer, const yaml_event_t *event,
+                             json_t **ret_json);
+/* The text of a key; freed with mem_free also when it fails. */
+int spec_compose_key(struct spec_composer *composer, const yaml_event_t *event, char **ret_key);
 
 #endif

@@ -104,6 +104,8 @@ const char *spec_image_problem(const char *text)
 {
     if (strpbrk(text, " \t\r\n") != NULL)
         return "it has a blank in it";
+    if (strstr(text, "://") != NULL)
+        return "it has no http:// or https:// in front";
     char *reference = mem_strdup(text), *tag, *digest;
     split(reference, &tag, &digest);
     const char *problem = name_problem(reference);

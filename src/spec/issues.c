@@ -82,20 +82,43 @@ void spec_checker_init(struct spec_checker *checker, const struct spec_documents
     *checker = (struct spec_checker){.documents = documents,
                                      .document = document,
                                      .document_index = document_index,
-                                     .issues = issues};
+                                     .issues = issues,
+                                     .issues_first = issues->count};
 }
 
-static void add(struct spec_checker *checker, const struct spec_path *path, enum spec_reason reason,
-                bool warning, const char *format, va_list arguments)
+static bool is_before(const struct spec_issue *a, const struct spec_issue *b)
+{
+    return a->position.line != b->position.line ? a->position.line < b->position.line
+                                                : a->position.column < b->position.column;
+}
+
+/* By insertion: there are few, and equals must stay as they were found. */
+void spec_checker_finish(struct spec_checker *checker)
+{
+    struct spec_issue *items = checker->issues->items;
+    for (size_t i = checker->issues_first + 1; i < checker->issues->count; i++) {
+        struct spec_issue issue = items[i];
+        size_t at = i;
+        for (; at > checker->issues_first && is_before(&issue, &items[at - 1]); at--)
+            items[at] = items[at - 1];
+        items[at] = issue;
+    }
+}
+
+__attribute__((format(printf, 5, 0))) static void add(struct spec_checker *checker,
+                                                      const struct spec_path *path,
+                                                      enum spec_reason reason, bool warning,
+                                                      const char *format, va_list arguments)
 {
     if (!warning)
         checker->errors_count++;
-    if (checker->kept_count == SPEC_ISSUES_PER_DOCUMENT_MAX) {
+    size_t *kept = warning ? &checker->warnings_kept : &checker->errors_kept;
+    if (*kept == SPEC_ISSUES_PER_DOCUMENT_MAX) {
         checker->issues->dropped_count++;
         checker->issues->errors_count += !warning;
         return;
     }
-    checker->kept_count++;
+    (*kept)++;
     struct buf text;
     buf_init(&text, 4096);
     spec_path_format(path, &text);

@@ -274,14 +274,14 @@ static void load_all(const struct spec_documents *documents, const char *namespa
         struct spec_checker checker;
         struct spec_object object;
         spec_checker_init(&checker, documents, &documents->items[i], i, issues);
-        if (!check_document(&checker, documents->items[i].json, namespace_default, &object))
-            continue;
-        if (is_repeated(&checker, objects, &object)) {
+        bool good = check_document(&checker, documents->items[i].json, namespace_default, &object);
+        if (good && is_repeated(&checker, objects, &object)) {
             spec_object_fini(&object);
-            continue;
+        } else if (good) {
+            MEM_GROW(objects->items, objects->count, objects->capacity);
+            objects->items[objects->count++] = object;
         }
-        MEM_GROW(objects->items, objects->count, objects->capacity);
-        objects->items[objects->count++] = object;
+        spec_checker_finish(&checker);
     }
 }
 

@@ -226,7 +226,9 @@ static bool is_capability(const char *text)
     for (size_t i = 0; i < CAPABILITIES_COUNT; i++)
         if (spec_edit_distance(text, capability_names[i]) == 0)
             return true;
-    return strncmp(text, "CAP_", 4) == 0 && is_capability(text + 4);
+    bool prefixed = (text[0] == 'C' || text[0] == 'c') && (text[1] == 'A' || text[1] == 'a') &&
+                    (text[2] == 'P' || text[2] == 'p') && text[3] == '_';
+    return prefixed && is_capability(text + 4);
 }
 
 const char *spec_capability_suggest(const char *typed)

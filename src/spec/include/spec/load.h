@@ -16,7 +16,7 @@
 #include "spec/document.h"
 #include "spec/kind.h"
 
-#define SPEC_ISSUES_PER_DOCUMENT_MAX 20
+#define SPEC_ISSUES_PER_DOCUMENT_MAX 20 /* errors, and as many warnings */
 /* A canonical object; what one object's message on the wire carries (proto/gossip.toml,
  * object.body). */
 #define SPEC_OBJECT_BYTES_MAX ((size_t)1 << 20)
@@ -48,7 +48,7 @@ struct spec_issue {
     char *message; /* what is wrong and what would be right, without the path */
 };
 
-/* In the order found. More than the limit of a document are counted, not kept. */
+/* In the order of the file. More than the limit of a document are counted, not kept. */
 struct spec_issues {
     struct spec_issue *items;
     size_t count;
