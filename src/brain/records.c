@@ -217,6 +217,7 @@ void records_apply(struct brain *brain, const struct wire_message *message, stru
         mark_slot(brain, message);
     if (verdict == STORE_FOREIGN_OWN && message->type == WIRE_MESSAGE_CLAIM &&
         brain->adoption_done) {
+        struct wire_claim released;
         (void)store_release_foreign(brain->store, brain->now, &message->as.claim, &released, &change);
         record_changed(brain, &change);
     }
