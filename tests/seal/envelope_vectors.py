@@ -253,7 +253,7 @@ def compute():
     v["hello"], v["answer"], v["proof"], streams = handshake(v, cluster_id, key_id, key)
     v["to-responder.part"] = frame(streams[0], 0, v["chunk.plain"])
     v["to-responder.end"] = frame(streams[0], 1, b"")
-    v["to-initiator.fin"] = frame(streams[1], 3, b"bye")
+    v["to-initiator.fin"] = frame(streams[1], 3, b"")
     return v
 
 

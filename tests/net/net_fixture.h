@@ -1,0 +1,254 @@
+/* Nodes with real sockets on loopback, all on one loop; the test drives it until something has
+ * happened. */
+#ifndef SHOAL_TESTS_NET_FIXTURE_H
+#define SHOAL_TESTS_NET_FIXTURE_H
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "net/net.h"
+#include "net/tunnel.h"
+#include "seal/random.h"
+
+#define PATIENCE_MS 20000
+
+struct node {
+    struct net *net;
+    struct seal_identity identity;
+    struct seal_cluster cluster;
+    struct address address;
+    /* What the callbacks saw. */
+    unsigned datagrams_count;
+    unsigned messages_count;
+    unsigned failures_count;
+    unsigned unreachable_count;
+    unsigned twins_count;
+    uint64_t last_from;
+    bool last_to_anyone;
+    struct address last_address;
+    struct buf last_payload;
+    uint64_t failed_id;
+    struct address failed_address;
+    struct error failed_error;
+    int unreachable_errnum;
+    bool echoes; /* answers each message with itself */
+    void (*on_tunnel)(struct node *node, struct net_tunnel *tunnel, const struct seal_peer *peer);
+};
+
+static uv_loop_t fixture_loop;
+static struct error fixture_error;
+static uv_timer_t fixture_patience;
+static uint64_t fixture_deadline_ms;
+
+static inline struct bytes text_bytes(const char *text)
+{
+    return (struct bytes){(const uint8_t *)text, strlen(text)};
+}
+
+static inline struct seal_cluster fixture_cluster(uint8_t fill)
+{
+    uint8_t id[SEAL_CLUSTER_ID_BYTES];
+    struct seal_key key = {.id = 1};
+    struct seal_cluster cluster;
+    memset(id, fill, sizeof(id));
+    memset(key.bytes, fill + 1, sizeof(key.bytes));
+    seal_cluster_init(&cluster, id, &key);
+    return cluster;
+}
+
+static inline void keep_payload(struct node *node, struct bytes payload)
+{
+    buf_clear(&node->last_payload);
+    buf_append(&node->last_payload, payload.data, payload.size_bytes);
+}
+
+static inline void node_on_datagram(void *context, uint64_t from_id, const struct address *from,
+                                    bool to_anyone, struct bytes payload)
+{
+    struct node *node = context;
+    node->datagrams_count++;
+    node->last_from = from_id;
+    node->last_address = *from;
+    node->last_to_anyone = to_anyone;
+    keep_payload(node, payload);
+}
+
+static inline void node_on_unreachable(void *context, const struct address *address, int errnum)
+{
+    struct node *node = context;
+    node->unreachable_count++;
+    node->unreachable_errnum = errnum;
+    node->failed_address = *address;
+}
+
+static inline void node_on_stream_message(void *context, uint64_t from_id,
+                                          const struct address *from, struct bytes message)
+{
+    struct node *node = context;
+    node->messages_count++;
+    node->last_from = from_id;
+    node->last_address = *from;
+    keep_payload(node, message);
+    if (node->echoes)
+        ck_assert_int_eq(net_send_stream_message(node->net, from_id, from, message, &fixture_error),
+                         0);
+}
+
+static inline void node_on_stream_failed(void *context, uint64_t to_id,
+                                         const struct address *address, const struct error *error)
+{
+    struct node *node = context;
+    node->failures_count++;
+    node->failed_id = to_id;
+    node->failed_address = *address;
+    node->failed_error = *error;
+}
+
+static inline void node_on_tunnel(void *context, struct net_tunnel *tunnel,
+                                  const struct seal_peer *peer, const struct address *from)
+{
+    struct node *node = context;
+    (void)from;
+    if (node->on_tunnel != NULL)
+        node->on_tunnel(node, tunnel, peer);
+}
+
+static inline void node_on_twin(void *context, const struct address *from)
+{
+    struct node *node = context;
+    (void)from;
+    node->twins_count++;
+}
+
+/* Opens on 127.0.0.1; `config` may be NULL; a port in `node->address` is used again. */
+static inline void node_open(struct node *node, uint8_t cluster, const struct net_config *config)
+{
+    static uint64_t generation = 1000;
+    struct net_config filled = config == NULL ? (struct net_config){.generation = 0} : *config;
+    struct net_callbacks callbacks = {
+        .context = node,
+        .on_datagram = node_on_datagram,
+        .on_unreachable = node_on_unreachable,
+        .on_stream_message = node_on_stream_message,
+        .on_stream_failed = node_on_stream_failed,
+        .on_tunnel = node_on_tunnel,
+        .on_twin = node_on_twin,
+    };
+    ck_assert_int_eq(seal_init(&fixture_error), 0);
+    if (node->identity.id == 0)
+        seal_random_identity(&node->identity);
+    node->cluster = fixture_cluster(cluster);
+    if (node->address.port == 0)
+        ck_assert_int_eq(address_parse("127.0.0.1", 0, &node->address, &fixture_error), 0);
+    filled.listen = node->address;
+    filled.identity = &node->identity;
+    filled.cluster = &node->cluster;
+    filled.generation = generation++;
+    ck_assert_msg(net_open(&fixture_loop, &filled, &callbacks, &node->net, &fixture_error) == 0,
+                  "%s", fixture_error.message);
+    node->address = net_address(node->net);
+}
+
+static inline void fixture_mark(void *context)
+{
+    *(bool *)context = true;
+}
+
+/* Also wakes the loop, which would sleep on after a timer of it made the condition true. */
+static inline void fixture_on_tick(uv_timer_t *timer)
+{
+    (void)timer;
+    if (uv_now(&fixture_loop) >= fixture_deadline_ms)
+        ck_abort_msg("waited too long");
+}
+
+/* Runs the loop until `condition` holds; fails the test after PATIENCE_MS. */
+#define run_until(condition)                                                                       \
+    do {                                                                                           \
+        fixture_deadline_ms = uv_now(&fixture_loop) + PATIENCE_MS;                                 \
+        (void)uv_timer_start(&fixture_patience, fixture_on_tick, 10, 10);                          \
+        while (!(condition))                                                                       \
+            (void)uv_run(&fixture_loop, UV_RUN_ONCE);                                              \
+        (void)uv_timer_stop(&fixture_patience);                                                    \
+    } while (0)
+
+static inline void node_close(struct node *node)
+{
+    bool closed = false;
+    if (node->net != NULL) {
+        net_close(node->net, fixture_mark, &closed);
+        run_until(closed);
+    }
+    node->net = NULL;
+    buf_fini(&node->last_payload);
+}
+
+static inline const struct net_stats *stats_of(struct node *node)
+{
+    return net_stats(node->net);
+}
+
+static inline void fixture_setup(void)
+{
+    ck_assert_int_eq(uv_loop_init(&fixture_loop), 0);
+    ck_assert_int_eq(uv_timer_init(&fixture_loop, &fixture_patience), 0);
+}
+
+/* Everything a test opened is closed, or the loop says so. */
+static inline void fixture_teardown(void)
+{
+    uv_close((uv_handle_t *)&fixture_patience, NULL);
+    (void)uv_run(&fixture_loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&fixture_loop), 0);
+}
+
+/* A plain socket of `type` on 127.0.0.1 with its address. */
+static inline int raw_socket(int type, struct address *ret_address)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size_bytes = sizeof(name);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, size_bytes), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &size_bytes), 0);
+    ck_assert_int_eq(address_parse("127.0.0.1", ntohs(name.sin_port), ret_address, &fixture_error),
+                     0);
+    return fd;
+}
+
+static inline struct sockaddr_in raw_name(const struct address *address)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons(address->port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static inline void raw_send(int fd, const struct address *to, const void *data, size_t size_bytes)
+{
+    struct sockaddr_in name = raw_name(to);
+    ck_assert_int_eq(sendto(fd, data, size_bytes, 0, (struct sockaddr *)&name, sizeof(name)),
+                     (ssize_t)size_bytes);
+}
+
+static inline int fixture_run(TCase *cases, const char *name)
+{
+    Suite *suite = suite_create(name);
+    tcase_add_checked_fixture(cases, fixture_setup, fixture_teardown);
+    tcase_set_timeout(cases, 60);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
