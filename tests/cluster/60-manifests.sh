@@ -13,7 +13,6 @@ case_bad_manifests_are_refused_with_their_place() {
         message="$file: expected $line $text"
         expect_match "$message" "${file##*/}:$line: " "$output"
         expect_match "$message" "$text" "$output"
-        expect_equal "$message: lines said" 1 "$(grep -c . <<<"$output")"
     done
     expect_equal "what was applied" 0 "$(machine_exec m1 shoal get deployments,pods -A -o json | jq '.items | length')"
     then_clean
@@ -26,7 +25,6 @@ case_a_manifest_without_end_is_refused_quickly() {
     { echo 'a:' && yes '- aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' | head -c 50000000; } >"$MACHINES_DIR/shared/large.yaml"
     expect_fail 1 machine_exec m1 shoal apply -f "$MACHINES_DIR/shared/large.yaml"
     expect_match "what it says" 'large.yaml' "$output"
-    { printf 'a: %0.s[' {1..1000} && echo; } >"$MACHINES_DIR/shared/deep.yaml"
     head -c 200000 /dev/zero | tr '\0' '[' >"$MACHINES_DIR/shared/deep.yaml"
     expect_fail 1 machine_exec m1 shoal apply -f "$MACHINES_DIR/shared/deep.yaml"
     head -c 20000 /dev/urandom >"$MACHINES_DIR/shared/noise.yaml"
