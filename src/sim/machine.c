@@ -1,0 +1,479 @@
+/* One machine: power, an agent's brain, a disk that forgets what was not synced, pods that survive the agent. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "sim_internal.h"
+
+static int compare_records(const struct sim_record *a, const struct sim_record *b)
+{
+    if (a->table != b->table)
+        return a->table < b->table ? -1 : 1;
+    size_t size_bytes = a->key.size_bytes < b->key.size_bytes ? a->key.size_bytes : b->key.size_bytes;
+    int order = memcmp(a->key.data, b->key.data, size_bytes);
+    if (order != 0 || a->key.size_bytes == b->key.size_bytes)
+        return order;
+    return a->key.size_bytes < b->key.size_bytes ? -1 : 1;
+}
+
+static int compare_pods(const struct sim_pod *a, const struct sim_pod *b)
+{
+    return memcmp(a->uid, b->uid, sizeof(a->uid));
+}
+
+TREE_GENERATE(sim_records, sim_record, link, compare_records)
+TREE_GENERATE(sim_pods, sim_pod, link, compare_pods)
+
+struct sim_pod *sim_pods_next(struct sim_pod *pod)
+{
+    return RB_NEXT(sim_pods, NULL, pod);
+}
+
+/* ---- disk: a batch travels as one event and is applied whole, or lost with the agent */
+
+static void put_u32(struct buf *buf, size_t value)
+{
+    const uint8_t bytes[] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    buf_append(buf, bytes, sizeof(bytes));
+}
+
+static size_t get_u32(const uint8_t **at)
+{
+    const uint8_t *p = *at;
+    *at += 4;
+    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
+static void write_record(struct sim_machine *machine, enum effect_table table, struct bytes key, struct bytes payload)
+{
+    struct sim_record probe = {.table = table, .key = key};
+    struct sim_record *record = RB_FIND(sim_records, &machine->disk, &probe);
+    if (payload.size_bytes == 0) {
+        if (record == NULL)
+            return;
+        RB_REMOVE(sim_records, &machine->disk, record);
+        sim_release(record->key);
+        sim_release(record->payload);
+        mem_free(record);
+        return;
+    }
+    if (record == NULL) {
+        record = MEM_NEW(struct sim_record);
+        record->table = table;
+        record->key = sim_copy(key);
+        RB_INSERT(sim_records, &machine->disk, record);
+    } else {
+        sim_release(record->payload);
+    }
+    record->payload = sim_copy(payload);
+}
+
+static void apply_batch(struct sim_machine *machine, struct bytes batch)
+{
+    const uint8_t *at = batch.data;
+    const uint8_t *end = batch.data + batch.size_bytes;
+    while (at < end) {
+        enum effect_table table = (enum effect_table)get_u32(&at);
+        struct bytes key = {.size_bytes = get_u32(&at)};
+        key.data = at;
+        at += key.size_bytes;
+        struct bytes payload = {.size_bytes = get_u32(&at)};
+        payload.data = at;
+        at += payload.size_bytes;
+        write_record(machine, table, key, payload);
+    }
+}
+
+static void collect_write(struct buf *batch, const struct effect *effect)
+{
+    put_u32(batch, (size_t)effect->table);
+    put_u32(batch, effect->key.size_bytes);
+    buf_append(batch, effect->key.data, effect->key.size_bytes);
+    put_u32(batch, effect->payload.size_bytes);
+    buf_append(batch, effect->payload.data, effect->payload.size_bytes);
+}
+
+static void schedule_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch, uint64_t sequence)
+{
+    if (batch->size_bytes == 0)
+        return;
+    uint64_t begin_ms = machine->disk_busy_until_ms > sim->now_ms ? machine->disk_busy_until_ms : sim->now_ms;
+    machine->disk_busy_until_ms = begin_ms + prng_between(&sim->prng, 1, 5);
+    struct sim_event event = {.kind = SIM_PERSISTED,
+                              .to = machine->index,
+                              .from = machine->index,
+                              .life = machine->life,
+                              .number = sequence,
+                              .at_ms = machine->disk_busy_until_ms};
+    event.payload.data = buf_take(batch, &event.payload.size_bytes);
+    sim_schedule(sim, &event);
+}
+
+/* ---- pods */
+
+static struct sim_pod *find_pod(struct sim_machine *machine, const uint8_t uid[static 16])
+{
+    struct sim_pod probe;
+    memcpy(probe.uid, uid, sizeof(probe.uid));
+    return RB_FIND(sim_pods, &machine->pods, &probe);
+}
+
+static void drop_pod(struct sim_machine *machine, struct sim_pod *pod)
+{
+    machine->used_cpu_milli -= pod->cpu_milli;
+    machine->used_memory_bytes -= pod->memory_bytes;
+    RB_REMOVE(sim_pods, &machine->pods, pod);
+    sim_release(pod->tag);
+    mem_free(pod);
+}
+
+static void schedule_pod(struct sim *sim, struct sim_machine *machine, const uint8_t uid[static 16],
+                         enum sim_event_kind kind, uint64_t in_ms)
+{
+    struct sim_event event = {
+        .kind = kind, .to = machine->index, .from = machine->index, .at_ms = sim->now_ms + in_ms, .life = 0};
+    memcpy(event.pod_uid, uid, sizeof(event.pod_uid));
+    sim_schedule(sim, &event);
+}
+
+static void start_pod(struct sim *sim, struct sim_machine *machine, const struct effect *effect)
+{
+    struct wire_arena arena;
+    struct wire_claim claim;
+    wire_arena_init(&arena, (size_t)1 << 20);
+    ASSERT(wire_claim_decode(effect->payload, &arena, &claim) == WIRE_OK);
+    if (find_pod(machine, effect->pod_uid) != NULL) {
+        sim_break(sim, "machine %u is asked to start a pod that it runs", machine->index);
+    } else {
+        struct sim_pod *pod = MEM_NEW(struct sim_pod);
+        memcpy(pod->uid, effect->pod_uid, sizeof(pod->uid));
+        pod->tag = sim_copy(effect->payload);
+        pod->cpu_milli = claim.requests.cpu_milli;
+        pod->memory_bytes = claim.requests.memory_bytes;
+        RB_INSERT(sim_pods, &machine->pods, pod);
+        machine->used_cpu_milli += pod->cpu_milli;
+        machine->used_memory_bytes += pod->memory_bytes;
+        sim->result->pods_started++;
+        check_pod_started(sim, machine, &claim);
+        schedule_pod(sim, machine, pod->uid, SIM_POD_READY, prng_between(&sim->prng, 20, 300));
+    }
+    wire_arena_fini(&arena);
+}
+
+static void stop_pod(struct sim *sim, struct sim_machine *machine, const struct effect *effect)
+{
+    struct sim_pod *pod = find_pod(machine, effect->pod_uid);
+    if (pod != NULL && pod->stopping)
+        return;
+    if (pod != NULL)
+        pod->stopping = true;
+    schedule_pod(sim, machine, effect->pod_uid, SIM_POD_GONE, prng_between(&sim->prng, 1, 500));
+}
+
+static void tell_pod(struct sim *sim, struct sim_machine *machine, enum event_kind kind, const uint8_t uid[static 16],
+                     enum wire_claim_state state, bool ready, struct bytes tag)
+{
+    struct event event = {.kind = kind, .payload = tag, .pod = {.state = state, .ready = ready}};
+    memcpy(event.pod.pod_uid, uid, 16);
+    event.pod.ip[10] = event.pod.ip[11] = 0xff;
+    event.pod.ip[12] = 10;
+    machine_step(sim, machine, &event);
+}
+
+static void pod_event(struct sim *sim, struct sim_machine *machine, const struct sim_event *event)
+{
+    struct sim_pod *pod = find_pod(machine, event->pod_uid);
+    if (event->kind == SIM_POD_READY) {
+        if (pod == NULL || pod->stopping)
+            return;
+        pod->ready = true;
+        if (machine->brain != NULL)
+            tell_pod(sim, machine, EVENT_POD_STATUS, event->pod_uid, WIRE_CLAIM_STATE_RUNNING, true,
+                     (struct bytes){.data = NULL});
+        return;
+    }
+    if (pod != NULL)
+        drop_pod(machine, pod);
+    if (machine->brain != NULL)
+        tell_pod(sim, machine, EVENT_POD_STATUS, event->pod_uid, WIRE_CLAIM_STATE_RELEASED, false,
+                 (struct bytes){.data = NULL});
+}
+
+/* ---- the agent */
+
+static void carry_out(struct sim *sim, struct sim_machine *machine, const struct effect *effect, struct buf *batch,
+                      uint64_t *sequence)
+{
+    switch (effect->kind) {
+    case EFFECT_DATAGRAM:
+        sim_send_datagram(sim, machine->index, effect);
+        return;
+    case EFFECT_STREAM:
+        sim_send_stream(sim, machine->index, effect);
+        return;
+    case EFFECT_PERSIST:
+        collect_write(batch, effect);
+        *sequence = effect->sequence;
+        return;
+    case EFFECT_POD_START:
+        start_pod(sim, machine, effect);
+        return;
+    case EFFECT_POD_STOP:
+        stop_pod(sim, machine, effect);
+        return;
+    case EFFECT_REPLY:
+        users_reply(sim, machine, effect);
+        return;
+    case EFFECT_NOTIFY:
+        if (effect->table == EFFECT_TABLE_OBJECT)
+            check_object(sim, machine, (const char *)effect->key.data);
+        return;
+    case EFFECT_FATAL:
+        sim_break(sim, "machine %u says: %s", machine->index, (const char *)effect->text.data);
+        return;
+    case EFFECT_TRACE:
+        sim_trace(sim, "m%u %s", machine->index, (const char *)effect->text.data);
+        return;
+    }
+    UNREACHABLE();
+}
+
+static void plan_wake(struct sim *sim, struct sim_machine *machine)
+{
+    boot_ms_t deadline_ms = brain_deadline(machine->brain);
+    if (deadline_ms == BOOT_MS_NEVER)
+        return;
+    if (deadline_ms < sim->now_ms)
+        deadline_ms = sim->now_ms;
+    if (deadline_ms == machine->wake_at_ms)
+        return;
+    machine->wake_at_ms = deadline_ms;
+    struct sim_event event = {.kind = SIM_WAKE,
+                              .to = machine->index,
+                              .from = machine->index,
+                              .life = machine->life,
+                              .number = ++machine->wake_number,
+                              .at_ms = deadline_ms};
+    sim_schedule(sim, &event);
+}
+
+static struct instant now_of(const struct sim *sim, const struct sim_machine *machine)
+{
+    return (struct instant){.boot_ms = sim->now_ms, .wall_ms = SIM_EPOCH_WALL_MS + sim->now_ms + machine->clock_skew_ms};
+}
+
+void machine_step(struct sim *sim, struct sim_machine *machine, const struct event *event)
+{
+    struct buf batch = BUF_INIT;
+    uint64_t sequence = 0;
+    ASSERT(machine->brain != NULL);
+    sim->result->steps++;
+    effects_clear(&sim->effects);
+    brain_step(machine->brain, now_of(sim, machine), event, &sim->effects);
+    sim->hash = hash64_pair(sim->hash, sim->now_ms ^ (uint64_t)machine->index << 40);
+    sim->hash = effects_hash(&sim->effects, sim->hash);
+    for (size_t i = 0; i < sim->effects.count; i++)
+        carry_out(sim, machine, &sim->effects.items[i], &batch, &sequence);
+    schedule_commit(sim, machine, &batch, sequence);
+    buf_fini(&batch);
+    plan_wake(sim, machine);
+    /* Everything is checked often enough to catch a break near its cause, and seldom enough to finish. */
+    if (sim->result->steps % 997 == 0)
+        brain_validate(machine->brain);
+}
+
+static struct bytes text_bytes(const char *text)
+{
+    return (struct bytes){.data = (const uint8_t *)text, .size_bytes = strlen(text)};
+}
+
+static void configure(struct sim *sim, struct sim_machine *machine, char name[static 16], struct brain_config *config)
+{
+    struct address address = sim_address(machine->index);
+    (void)snprintf(name, 16, "m%u", machine->index);
+    config->self.node = machine->node;
+    config->self.generation = machine->generation;
+    config->self.name = text_bytes(name);
+    memcpy(config->self.address.ip, address.ip, sizeof(address.ip));
+    config->self.address.port = address.port;
+    config->self.capacity = (struct wire_resources){.cpu_milli = SIM_CPU_MILLI,
+                                                    .memory_bytes = SIM_MEMORY_BYTES,
+                                                    .ephemeral_bytes = SIM_MEMORY_BYTES,
+                                                    .pods = SIM_PODS_MAX};
+    config->seed = prng_next(&sim->prng);
+    config->joining = sim->options.nodes > 1 && machine->index != 0;
+    /* Seeds: the first machine, and another by chance; machine 0 starts the cluster. */
+    if (machine->index != 0)
+        config->seeds[config->seeds_count++] = sim_address(0);
+    if (machine->index > 1)
+        config->seeds[config->seeds_count++] = sim_address((uint32_t)prng_below(&sim->prng, machine->index));
+}
+
+static void restore(struct sim *sim, struct sim_machine *machine)
+{
+    struct error error = ERROR_INIT;
+    struct sim_record *record = NULL;
+    RB_FOREACH(record, sim_records, &machine->disk)
+    if (brain_restore(machine->brain, record->table, record->key, record->payload, &error) < 0)
+        sim_break(sim, "machine %u cannot restore: %s", machine->index, error.message);
+}
+
+void machine_boot(struct sim *sim, struct sim_machine *machine)
+{
+    char name[16];
+    if (machine->brain != NULL || !machine->powered)
+        return;
+    struct brain_config *config = MEM_NEW(struct brain_config);
+    machine->life++;
+    machine->generation++;
+    machine->wake_at_ms = BOOT_MS_NEVER;
+    machine->disk_busy_until_ms = 0;
+    configure(sim, machine, name, config);
+    machine->brain = brain_new(config, now_of(sim, machine));
+    mem_free(config);
+    sim_trace(sim, "m%u the agent starts, generation %u", machine->index, (unsigned)machine->generation);
+    restore(sim, machine);
+    machine_step(sim, machine, &(struct event){.kind = EVENT_START});
+    struct sim_pod *pod = NULL;
+    RB_FOREACH(pod, sim_pods, &machine->pods)
+    tell_pod(sim, machine, EVENT_POD_ADOPTED, pod->uid,
+             pod->stopping ? WIRE_CLAIM_STATE_STOPPING
+             : pod->ready  ? WIRE_CLAIM_STATE_RUNNING
+                           : WIRE_CLAIM_STATE_STARTING,
+             pod->ready && !pod->stopping, pod->tag);
+    machine_step(sim, machine, &(struct event){.kind = EVENT_ADOPTION_DONE});
+}
+
+void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
+{
+    if (machine->brain == NULL)
+        return;
+    sim_trace(sim, "m%u the agent is killed", machine->index);
+    brain_free(machine->brain);
+    machine->brain = NULL;
+    machine->stalled = false;
+    machine->life++;
+    memset(machine->is_shown, 0, sizeof(machine->is_shown));
+    for (size_t i = 0; i < machine->parked_count; i++)
+        sim_release(machine->parked[i].payload);
+    machine->parked_count = 0;
+}
+
+void machine_power_off(struct sim *sim, struct sim_machine *machine)
+{
+    sim_trace(sim, "m%u loses power", machine->index);
+    machine_kill_agent(sim, machine);
+    machine->powered = false;
+    struct sim_pod *pod = NULL;
+    while ((pod = RB_ROOT(&machine->pods)) != NULL)
+        drop_pod(machine, pod);
+}
+
+static void park(struct sim_machine *machine, const struct sim_event *event)
+{
+    MEM_GROW(machine->parked, machine->parked_count, machine->parked_capacity);
+    machine->parked[machine->parked_count++] = *event;
+}
+
+static void resume(struct sim *sim, struct sim_machine *machine)
+{
+    struct sim_event *parked = machine->parked;
+    size_t parked_count = machine->parked_count;
+    machine->parked = NULL;
+    machine->parked_count = machine->parked_capacity = 0;
+    machine->stalled = false;
+    sim_trace(sim, "m%u runs again", machine->index);
+    machine->wake_at_ms = BOOT_MS_NEVER;
+    machine_step(sim, machine, &(struct event){.kind = EVENT_TIMER});
+    for (size_t i = 0; i < parked_count; i++)
+        machine_deliver(sim, machine, &parked[i]);
+    mem_free(parked);
+}
+
+static void deliver_now(struct sim *sim, struct sim_machine *machine, const struct sim_event *event)
+{
+    struct event out = {.address = event->address, .payload = event->payload};
+    out.node = sim->machines[event->from].node;
+    switch (event->kind) {
+    case SIM_DATAGRAM:
+        out.kind = EVENT_DATAGRAM;
+        break;
+    case SIM_STREAM:
+        out.kind = EVENT_STREAM;
+        break;
+    case SIM_STREAM_FAILED:
+        out.kind = EVENT_STREAM_FAILED;
+        out.node = event->number;
+        break;
+    case SIM_REFUSED:
+        out.kind = EVENT_UNREACHABLE;
+        out.refused = true;
+        break;
+    case SIM_PERSISTED:
+        apply_batch(machine, event->payload);
+        out = (struct event){.kind = EVENT_PERSISTED, .sequence = event->number};
+        break;
+    default:
+        if (event->number != machine->wake_number)
+            return;
+        machine->wake_at_ms = BOOT_MS_NEVER;
+        out = (struct event){.kind = EVENT_TIMER};
+        break;
+    }
+    machine_step(sim, machine, &out);
+}
+
+void machine_deliver(struct sim *sim, struct sim_machine *machine, const struct sim_event *event)
+{
+    if (event->kind == SIM_BOOT) {
+        machine->powered = true;
+        machine_boot(sim, machine);
+    } else if (event->kind == SIM_RESUME) {
+        if (machine->stalled && machine->brain != NULL)
+            resume(sim, machine);
+    } else if (event->kind == SIM_POD_READY || event->kind == SIM_POD_GONE) {
+        if (machine->stalled) {
+            park(machine, event);
+            return;
+        }
+        pod_event(sim, machine, event);
+    } else if (machine->brain != NULL && event->life == machine->life) {
+        if (machine->stalled) {
+            park(machine, event);
+            return;
+        }
+        deliver_now(sim, machine, event);
+    }
+    sim_release(event->payload);
+}
+
+void machine_init(struct sim *sim, uint32_t index)
+{
+    struct sim_machine *machine = &sim->machines[index];
+    machine->index = index;
+    machine->node = hash64(&index, sizeof(index), 77) | 1;
+    machine->generation = 1000;
+    machine->powered = true;
+    machine->clock_skew_ms = prng_below(&sim->prng, 100);
+    RB_INIT(&machine->disk);
+    RB_INIT(&machine->pods);
+    RB_INIT(&machine->slots);
+    RB_INIT(&machine->deleted);
+}
+
+void machine_fini(struct sim_machine *machine)
+{
+    struct sim_pod *pod = NULL;
+    struct sim_record *record = NULL;
+    brain_free(machine->brain);
+    while ((pod = RB_ROOT(&machine->pods)) != NULL)
+        drop_pod(machine, pod);
+    while ((record = RB_ROOT(&machine->disk)) != NULL)
+        write_record(machine, record->table, record->key, (struct bytes){.data = NULL});
+    for (size_t i = 0; i < machine->parked_count; i++)
+        sim_release(machine->parked[i].payload);
+    mem_free(machine->parked);
+    check_free(machine);
+}

@@ -1,0 +1,97 @@
+/* Latency, loss, duplication, reordering (by latency), partitions; streams are reliable or fail. */
+#include <string.h>
+
+#include "base/assert.h"
+#include "sim_internal.h"
+
+#define LATENCY_MIN_MS 0
+#define LATENCY_MAX_MS 3
+#define DUPLICATE_PPM  2000
+/* A connection attempt into nothing. */
+#define CONNECT_TIMEOUT_MS 3000
+
+struct address sim_address(uint32_t machine)
+{
+    struct address address = {.port = SIM_PORT};
+    address.ip[10] = address.ip[11] = 0xff;
+    address.ip[12] = 10;
+    address.ip[13] = (uint8_t)(machine >> 16);
+    address.ip[14] = (uint8_t)(machine >> 8);
+    address.ip[15] = (uint8_t)machine;
+    return address;
+}
+
+static uint32_t machine_at(const struct sim *sim, const struct address *address)
+{
+    uint32_t index = (uint32_t)address->ip[13] << 16 | (uint32_t)address->ip[14] << 8 | address->ip[15];
+    ASSERT(index < sim->options.nodes);
+    return index;
+}
+
+bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to)
+{
+    if (!sim->machines[from].powered || !sim->machines[to].powered)
+        return false;
+    if (sim->side[from] == sim->side[to])
+        return true;
+    return sim->one_way && sim->side[from] < sim->side[to];
+}
+
+static uint64_t latency_ms(struct sim *sim)
+{
+    /* One packet in fifty is late, so that order is nothing to rely on. */
+    if (prng_below(&sim->prng, 50) == 0)
+        return prng_between(&sim->prng, LATENCY_MAX_MS, 40);
+    return prng_between(&sim->prng, LATENCY_MIN_MS, LATENCY_MAX_MS);
+}
+
+static struct sim_event event_to(const struct sim *sim, enum sim_event_kind kind, uint32_t from, uint32_t to,
+                                 uint64_t in_ms)
+{
+    return (struct sim_event){.kind = kind,
+                              .from = from,
+                              .to = to,
+                              .at_ms = sim->now_ms + in_ms,
+                              .life = sim->machines[to].life,
+                              .address = sim_address(from)};
+}
+
+void sim_send_datagram(struct sim *sim, uint32_t from, const struct effect *effect)
+{
+    uint32_t to = machine_at(sim, &effect->address);
+    sim->result->datagrams++;
+    sim->result->datagram_bytes += effect->payload.size_bytes;
+    bool lost = prng_chance_ppm(&sim->prng, sim->loss_ppm);
+    bool twice = prng_chance_ppm(&sim->prng, DUPLICATE_PPM);
+    if (lost || !sim_reaches(sim, from, to))
+        return;
+    if (sim->machines[to].brain == NULL) { /* the host answers for the agent that is not there */
+        if (sim_reaches(sim, to, from)) {
+            struct sim_event refused = event_to(sim, SIM_REFUSED, to, from, latency_ms(sim));
+            sim_schedule(sim, &refused);
+        }
+        return;
+    }
+    for (int i = 0; i <= (int)twice; i++) {
+        struct sim_event event = event_to(sim, SIM_DATAGRAM, from, to, latency_ms(sim));
+        event.payload = sim_copy(effect->payload);
+        sim_schedule(sim, &event);
+    }
+}
+
+void sim_send_stream(struct sim *sim, uint32_t from, const struct effect *effect)
+{
+    uint32_t to = machine_at(sim, &effect->address);
+    sim->result->streams++;
+    sim->result->stream_bytes += effect->payload.size_bytes;
+    bool both = sim_reaches(sim, from, to) && sim_reaches(sim, to, from);
+    if (both && sim->machines[to].brain != NULL) {
+        struct sim_event event = event_to(sim, SIM_STREAM, from, to, 1 + latency_ms(sim));
+        event.payload = sim_copy(effect->payload);
+        sim_schedule(sim, &event);
+        return;
+    }
+    struct sim_event failed = event_to(sim, SIM_STREAM_FAILED, to, from, both ? latency_ms(sim) : CONNECT_TIMEOUT_MS);
+    failed.number = effect->node;
+    sim_schedule(sim, &failed);
+}

@@ -1,0 +1,100 @@
+#include "sim/sim.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "sim_internal.h"
+
+/* When everything must have settled after the last fault (design 10, 18): the isolation guard, a suspicion without
+ * confirmations, the start hold, declines (15 s) and probing of the dead, one after the other. */
+#define SETTLE_MS_MAX 120000
+
+static void plan(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->options.nodes; i++) {
+        struct sim_event boot = {.kind = SIM_BOOT, .to = i, .from = i};
+        boot.at_ms = sim->now_ms + (i == 0 ? 0 : prng_between(&sim->prng, 1, 2000));
+        sim_schedule(sim, &boot);
+    }
+    for (uint64_t at_ms = 3000; at_ms < sim->options.duration_ms; at_ms += prng_between(&sim->prng, 300, 3000)) {
+        struct sim_event write = {.kind = SIM_WRITE, .at_ms = sim->now_ms + at_ms};
+        sim_schedule(sim, &write);
+    }
+    if (sim->options.faults) {
+        struct sim_event fault = {.kind = SIM_FAULT, .at_ms = sim->now_ms + 4000};
+        sim_schedule(sim, &fault);
+    }
+}
+
+bool sim_run_until(struct sim *sim, uint64_t until_ms)
+{
+    struct sim_event event;
+    while (!sim->result->broken && sim_next(sim, until_ms, &event)) {
+        if (event.kind == SIM_FAULT)
+            faults_next(sim);
+        else if (event.kind == SIM_WRITE && !sim->quiet)
+            users_write(sim);
+        else if (event.kind != SIM_WRITE)
+            machine_deliver(sim, &sim->machines[event.to], &event);
+    }
+    if (!sim->result->broken)
+        sim->now_ms = until_ms;
+    return !sim->result->broken;
+}
+
+static void settle(struct sim *sim)
+{
+    char reason[SIM_REASON_BYTES] = "";
+    uint64_t give_up_ms = sim->now_ms + SETTLE_MS_MAX;
+    faults_end(sim);
+    while (sim_run_until(sim, sim->now_ms + 1000)) {
+        if (check_quiet(sim, reason))
+            break;
+        if (sim->now_ms > give_up_ms)
+            sim_break(sim, "invariant 10: not settled %d s after the last fault: %s", SETTLE_MS_MAX / 1000, reason);
+    }
+    if (!sim->result->broken)
+        check_settled(sim);
+    if (!sim->result->broken)
+        check_one_death(sim);
+}
+
+static void init(struct sim *sim, const struct sim_options *options, struct sim_result *result)
+{
+    *sim = (struct sim){.options = *options, .result = result, .now_ms = 1000, .hash = 1};
+    if (sim->options.nodes == 0)
+        sim->options.nodes = 5;
+    if (sim->options.duration_ms == 0)
+        sim->options.duration_ms = 30000;
+    ASSERT(sim->options.nodes <= SIM_NODES_MAX);
+    sim->loss_ppm = options->loss_ppm;
+    prng_seed(&sim->prng, options->seed);
+    effects_init(&sim->effects);
+    sim->machines = MEM_NEW_ARRAY(struct sim_machine, sim->options.nodes);
+    sim->side = MEM_NEW_ARRAY(uint32_t, sim->options.nodes);
+    for (uint32_t i = 0; i < sim->options.nodes; i++)
+        machine_init(sim, i);
+    users_init(sim);
+}
+
+void sim_run(const struct sim_options *options, struct sim_result *ret_result)
+{
+    struct sim *sim = MEM_NEW(struct sim);
+    *ret_result = (struct sim_result){.broken = false};
+    init(sim, options, ret_result);
+    plan(sim);
+    if (sim_run_until(sim, sim->now_ms + sim->options.duration_ms))
+        settle(sim);
+    ret_result->trace_hash = sim->hash;
+    ret_result->virtual_ms = sim->now_ms;
+    for (uint32_t i = 0; i < sim->options.nodes; i++)
+        machine_fini(&sim->machines[i]);
+    sim_events_free(sim);
+    effects_fini(&sim->effects);
+    mem_free(sim->machines);
+    mem_free(sim->side);
+    mem_free(sim->pending);
+    mem_free(sim);
+}

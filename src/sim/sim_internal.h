@@ -1,0 +1,191 @@
+/* What the rooms of this module share. */
+#ifndef SHOAL_SIM_INTERNAL_H
+#define SHOAL_SIM_INTERNAL_H
+
+#include "base/prng.h"
+#include "base/tree.h"
+#include "shoal/brain.h"
+#include "sim/sim.h"
+
+#define SIM_EPOCH_WALL_MS UINT64_C(1760000000000)
+#define SIM_PORT          7600
+#define SIM_REASON_BYTES  256
+
+enum sim_event_kind {
+    SIM_DATAGRAM,
+    SIM_STREAM,
+    SIM_STREAM_FAILED,
+    SIM_REFUSED,
+    SIM_PERSISTED,
+    SIM_POD_READY,
+    SIM_POD_GONE,
+    SIM_WAKE,    /* the brain's deadline */
+    SIM_BOOT,    /* the agent starts */
+    SIM_RESUME,  /* a stall ends */
+    SIM_FAULT,
+    SIM_WRITE,
+};
+
+struct sim_event {
+    uint64_t at_ms;
+    uint64_t order; /* ties: first asked, first served */
+    enum sim_event_kind kind;
+    uint32_t to;    /* machine */
+    uint32_t from;
+    uint64_t life;  /* of `to` when it was scheduled: events of an earlier life are void */
+    uint64_t number; /* sequence, generation of a wake-up */
+    uint8_t pod_uid[16];
+    struct address address;
+    struct bytes payload; /* owned */
+};
+
+/* ---- a machine */
+
+struct sim_record {
+    RB_ENTRY(sim_record) link;
+    enum effect_table table;
+    struct bytes key, payload; /* owned */
+};
+RB_HEAD(sim_records, sim_record);
+
+struct sim_pod {
+    RB_ENTRY(sim_pod) link;
+    uint8_t uid[16];
+    struct bytes tag; /* owned */
+    bool ready, stopping;
+    uint64_t cpu_milli, memory_bytes;
+};
+RB_HEAD(sim_pods, sim_pod);
+
+/* The highest generation that ever ran in a slot here (invariant 8), kept over restarts. */
+struct sim_slot {
+    RB_ENTRY(sim_slot) link;
+    struct wire_slot slot;
+    uint64_t generation;
+};
+RB_HEAD(sim_slots, sim_slot);
+
+/* A UID that this machine has seen deleted (invariant 7). */
+struct sim_uid {
+    RB_ENTRY(sim_uid) link;
+    uint8_t uid[16];
+};
+RB_HEAD(sim_uids, sim_uid);
+
+struct sim_machine {
+    uint32_t index;
+    uint64_t node;
+    uint64_t life;       /* of the agent: rises with every start */
+    uint64_t generation; /* durable */
+    bool powered;        /* the host */
+    bool stalled;        /* the agent gets no time */
+    struct brain *brain; /* NULL: the agent does not run */
+    uint64_t clock_skew_ms;
+    uint64_t wake_number;
+    boot_ms_t wake_at_ms;
+    uint64_t disk_busy_until_ms;
+    struct sim_records disk;
+    struct sim_pods pods;
+    struct sim_slots slots;
+    struct sim_uids deleted;
+    uint8_t shown[16][16]; /* per workload: the UID that it shows */
+    bool is_shown[16];
+    uint64_t used_cpu_milli, used_memory_bytes;
+    struct sim_event *parked; /* what arrived during a stall */
+    size_t parked_count, parked_capacity;
+};
+
+#define SIM_CPU_MILLI    UINT64_C(8000)
+#define SIM_MEMORY_BYTES (UINT64_C(16) << 30)
+#define SIM_PODS_MAX     110
+
+/* ---- what users were promised */
+
+#define SIM_WORKLOADS_MAX 16
+
+struct sim_workload {
+    char key[64];
+    bool exists; /* the last acknowledged write left it there */
+    struct wire_version acked;
+    uint8_t uid[16];
+    uint32_t replicas;
+    uint32_t template_number;
+    uint8_t deleted_uid[16]; /* of the last acknowledged deletion */
+};
+
+struct sim_pending {
+    uint64_t request;
+    uint32_t machine;
+    uint64_t life;
+    uint32_t workload;
+    bool deletes;
+    uint32_t replicas;
+};
+
+struct sim {
+    struct sim_options options;
+    struct sim_result *result;
+    struct prng prng;
+    uint64_t now_ms;
+    struct sim_event **heap;
+    size_t heap_count, heap_capacity;
+    uint64_t orders;
+    struct sim_machine *machines;
+    struct effects effects;
+    uint32_t *side;       /* partition: machines talk only within one side */
+    bool one_way;         /* side 1 is not heard by side 0 */
+    uint32_t loss_ppm;
+    bool quiet;           /* no more faults or writes */
+    bool deletes_in_doubt; /* a deletion was asked for that nobody confirmed: it may have happened */
+    struct sim_workload workloads[SIM_WORKLOADS_MAX];
+    uint32_t workloads_count;
+    struct sim_pending *pending;
+    size_t pending_count, pending_capacity;
+    uint64_t requests;
+    uint64_t hash;
+};
+
+/* ---- world.c */
+void sim_schedule(struct sim *sim, const struct sim_event *event); /* copies; payload is taken over */
+bool sim_next(struct sim *sim, uint64_t until_ms, struct sim_event *ret_event);
+void sim_events_free(struct sim *sim);
+void sim_break(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace(const struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct bytes sim_copy(struct bytes bytes);
+void sim_release(struct bytes bytes);
+
+/* ---- network.c */
+struct address sim_address(uint32_t machine);
+void sim_send_datagram(struct sim *sim, uint32_t from, const struct effect *effect);
+void sim_send_stream(struct sim *sim, uint32_t from, const struct effect *effect);
+bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to);
+
+/* ---- machine.c */
+void machine_init(struct sim *sim, uint32_t index);
+struct sim_pod *sim_pods_next(struct sim_pod *pod);
+void machine_fini(struct sim_machine *machine);
+void machine_boot(struct sim *sim, struct sim_machine *machine);
+void machine_kill_agent(struct sim *sim, struct sim_machine *machine);
+void machine_power_off(struct sim *sim, struct sim_machine *machine);
+void machine_step(struct sim *sim, struct sim_machine *machine, const struct event *event);
+void machine_deliver(struct sim *sim, struct sim_machine *machine, const struct sim_event *event);
+
+/* ---- users.c */
+void users_init(struct sim *sim);
+void users_write(struct sim *sim);
+void users_reply(struct sim *sim, struct sim_machine *machine, const struct effect *effect);
+
+/* ---- faults.c */
+void faults_next(struct sim *sim);
+void faults_end(struct sim *sim);
+
+/* ---- check.c */
+void check_pod_started(struct sim *sim, struct sim_machine *machine, const struct wire_claim *claim);
+void check_object(struct sim *sim, struct sim_machine *machine, const char *key);
+void check_settled(struct sim *sim);
+void check_one_death(struct sim *sim);
+bool check_quiet(struct sim *sim, char *reason); /* false: something is still moving, `reason` says what */
+void check_free(struct sim_machine *machine);
+bool sim_run_until(struct sim *sim, uint64_t until_ms); /* false: broken */
+
+#endif

@@ -1,0 +1,130 @@
+/* Users: they write to any live peer and remember what was acknowledged. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "sim_internal.h"
+#include "spec/load.h"
+
+/* Together at most half of what one machine fewer can carry, so that everything is always feasible. */
+#define REPLICAS_MAX 24
+
+void users_init(struct sim *sim)
+{
+    sim->workloads_count = sim->options.nodes < 8 ? 3 : 6;
+    for (uint32_t i = 0; i < sim->workloads_count; i++)
+        (void)snprintf(sim->workloads[i].key, sizeof(sim->workloads[i].key), "deployments.apps/default/w%u", i);
+}
+
+static char *body_of(uint32_t workload, uint32_t replicas, uint32_t template_number, size_t *ret_size_bytes)
+{
+    char text[1024];
+    struct spec_objects objects;
+    struct spec_issues issues;
+    int size = snprintf(text, sizeof(text),
+                        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w%u\"},\"spec\":{"
+                        "\"replicas\":%u,\"selector\":{\"matchLabels\":{\"app\":\"w%u\"}},\"template\":{\"metadata\":{"
+                        "\"labels\":{\"app\":\"w%u\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i:%u\","
+                        "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"}}}]}}}}",
+                        workload, replicas, workload, workload, template_number);
+    ASSERT(size > 0 && (size_t)size < sizeof(text));
+    ASSERT(spec_load(text, (size_t)size, NULL, NULL, &objects, &issues) == 0 && objects.count == 1);
+    char *canonical = mem_strndup(objects.items[0].canonical, objects.items[0].size_bytes);
+    *ret_size_bytes = objects.items[0].size_bytes;
+    spec_objects_fini(&objects);
+    spec_issues_fini(&issues);
+    return canonical;
+}
+
+static struct sim_machine *pick_live(struct sim *sim)
+{
+    for (int tries = 0; tries < 100; tries++) {
+        struct sim_machine *machine = &sim->machines[prng_below(&sim->prng, sim->options.nodes)];
+        if (machine->brain != NULL && !machine->stalled)
+            return machine;
+    }
+    return NULL;
+}
+
+static void send(struct sim *sim, struct sim_machine *machine, const struct brain_request *request,
+                 const struct sim_pending *pending)
+{
+    struct event event = {.kind = EVENT_REQUEST, .request = *request};
+    event.request.id = ++sim->requests;
+    MEM_GROW(sim->pending, sim->pending_count, sim->pending_capacity);
+    sim->pending[sim->pending_count] = *pending;
+    sim->pending[sim->pending_count].request = sim->requests;
+    sim->pending[sim->pending_count].machine = machine->index;
+    sim->pending[sim->pending_count++].life = machine->life;
+    machine_step(sim, machine, &event);
+}
+
+void users_write(struct sim *sim)
+{
+    struct sim_machine *machine = pick_live(sim);
+    uint32_t number = (uint32_t)prng_below(&sim->prng, sim->workloads_count);
+    struct sim_workload *workload = &sim->workloads[number];
+    uint64_t choice = prng_below(&sim->prng, 10);
+    if (machine == NULL)
+        return;
+    struct brain_request request = {.verb = BRAIN_APPLY, .key = workload->key};
+    struct sim_pending pending = {.workload = number};
+    if (workload->exists && choice == 0) {
+        request.verb = BRAIN_DELETE;
+        pending.deletes = true;
+        sim->deletes_in_doubt = true; /* until the answer; a lost answer leaves it so */
+        sim_trace(sim, "user deletes %s at m%u", workload->key, machine->index);
+        send(sim, machine, &request, &pending);
+        return;
+    }
+    if (!workload->exists || choice < 5)
+        workload->replicas = (uint32_t)prng_between(&sim->prng, 1, sim->options.nodes < 8 ? 8 : REPLICAS_MAX);
+    else
+        workload->template_number++;
+    pending.replicas = workload->replicas;
+    size_t size_bytes = 0;
+    char *body = body_of(number, workload->replicas, workload->template_number, &size_bytes);
+    request.body = (struct bytes){.data = (const uint8_t *)body, .size_bytes = size_bytes};
+    sim_trace(sim, "user applies %s at m%u: %u replicas of i:%u", workload->key, machine->index, workload->replicas,
+              workload->template_number);
+    send(sim, machine, &request, &pending);
+    mem_free(body);
+}
+
+static int compare_versions(const struct wire_version *a, const struct wire_version *b)
+{
+    if (a->hlc != b->hlc)
+        return a->hlc < b->hlc ? -1 : 1;
+    return a->node < b->node ? -1 : a->node > b->node;
+}
+
+void users_reply(struct sim *sim, struct sim_machine *machine, const struct effect *effect)
+{
+    size_t at = 0;
+    while (at < sim->pending_count && sim->pending[at].request != effect->request)
+        at++;
+    if (at == sim->pending_count)
+        return;
+    struct sim_pending pending = sim->pending[at];
+    sim->pending[at] = sim->pending[--sim->pending_count];
+    ASSERT(pending.machine == machine->index && pending.life == machine->life);
+    struct sim_workload *workload = &sim->workloads[pending.workload];
+    struct wire_arena arena;
+    struct wire_object object;
+    if (effect->code != ERROR_NONE || effect->payload.size_bytes == 0)
+        return;
+    sim->result->writes_acknowledged++;
+    wire_arena_init(&arena, (size_t)1 << 20);
+    ASSERT(wire_object_decode(effect->payload, &arena, &object) == WIRE_OK);
+    if (pending.deletes) {
+        if (memcmp(workload->uid, object.uid, sizeof(object.uid)) == 0)
+            workload->exists = false;
+        memcpy(workload->deleted_uid, object.uid, sizeof(object.uid));
+    } else if (compare_versions(&object.version, &workload->acked) > 0) {
+        workload->exists = true;
+        workload->acked = object.version;
+        memcpy(workload->uid, object.uid, sizeof(object.uid));
+    }
+    wire_arena_fini(&arena);
+}
