@@ -116,9 +116,11 @@ int store_write(struct store *store, struct instant now, const struct store_requ
         return 0;
     }
     struct wire_object object = next_version(store, now, request, before);
-    switch (store_put_object(store, now, &object, STORE_LOCAL, ret_change)) {
+    struct store_change change;
+    switch (store_put_object(store, now, &object, STORE_LOCAL, &change)) {
     case STORE_NEW:
     case STORE_REPLACED:
+        *ret_change = change;
         return 0;
     case STORE_LIMIT:
         return error_set(error, ERROR_LIMIT,

@@ -76,27 +76,6 @@ static bool objects_full(const struct store *store)
     return store->entries.used_count - store->settled_count >= store->config.objects_max;
 }
 
-/* The UID is deleted already: only a newer deletion changes anything. */
-static enum store_verdict merge_into_tombstone(struct merge *merge, uint32_t id)
-{
-    struct store *store = merge->store;
-    struct version *tombstone = entry_at(store, id)->head;
-    if (!merge->version->deleted) {
-        report(merge, tombstone, merge->version);
-        return refer_to(merge, id, STORE_DEAD);
-    }
-    int order = object_version_compare(merge->version, tombstone);
-    if (order == 0)
-        return STORE_DUPLICATE;
-    if (order < 0)
-        return refer_to(merge, id, STORE_STALE);
-    entry_detach(store, id);
-    entry_link(store, id, merge->version);
-    entry_cut(store, id, tombstone);
-    entry_attach(store, id);
-    return take(merge, id, STORE_REPLACED);
-}
-
 /* Versions of a key that a deletion is newer than are gone, whatever their UID. */
 static void prune(struct merge *merge, const struct version *tombstone)
 {
@@ -116,6 +95,28 @@ static void prune(struct merge *merge, const struct version *tombstone)
         entry_detach(store, ids[i]);
         entry_drop(store, ids[i]);
     }
+}
+
+/* The UID is deleted already: only a newer deletion changes anything. */
+static enum store_verdict merge_into_tombstone(struct merge *merge, uint32_t id)
+{
+    struct store *store = merge->store;
+    struct version *tombstone = entry_at(store, id)->head;
+    if (!merge->version->deleted) {
+        report(merge, tombstone, merge->version);
+        return refer_to(merge, id, STORE_DEAD);
+    }
+    int order = object_version_compare(merge->version, tombstone);
+    if (order == 0)
+        return STORE_DUPLICATE;
+    if (order < 0)
+        return refer_to(merge, id, STORE_STALE);
+    entry_detach(store, id);
+    entry_link(store, id, merge->version);
+    entry_cut(store, id, tombstone);
+    entry_attach(store, id);
+    prune(merge, merge->version);
+    return take(merge, id, STORE_REPLACED);
 }
 
 static enum store_verdict merge_tombstone(struct merge *merge, uint32_t id)

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "effect/effects.h"
+#include "store/hlc.h"
 #include "wire/wire.h"
 
 struct store_config {
