@@ -245,6 +245,11 @@ static void deliver(struct store *store, struct instant now, struct bytes in, bo
         store_apply(store, now, STORE_REMOTE, &message, &change);
         if (change.answer && stream)
             store_put_record(store, &change, answer);
+        struct wire_claim released;
+        if (change.verdict == STORE_FOREIGN_OWN && change.type == WIRE_MESSAGE_CLAIM) {
+            store_release_foreign(store, now, &message.as.claim, &released, &change);
+            store_put_record(store, &change, answer);
+        }
         count->records++;
     }
     wire_arena_fini(&arena);
@@ -252,6 +257,13 @@ static void deliver(struct store *store, struct instant now, struct bytes in, bo
 
 bool exchange(struct store *a, struct store *b, struct instant now, struct exchange *ret_exchange)
 {
+    return exchange_at(a, now, b, now, ret_exchange);
+}
+
+bool exchange_at(struct store *a, struct instant now_a, struct store *b, struct instant now_b,
+                 struct exchange *ret_exchange)
+{
+    struct instant now[2] = {now_a, now_b};
     struct exchange count = {.rounds = 0};
     struct store *stores[2] = {a, b};
     struct buf datagrams[2] = {BUF_INIT, BUF_INIT},
@@ -268,9 +280,9 @@ bool exchange(struct store *a, struct store *b, struct instant now, struct excha
             count.streams += stream.size_bytes > 0;
             if (stream.size_bytes > count.bytes_max)
                 count.bytes_max = stream.size_bytes;
-            deliver(stores[to], now, (struct bytes){datagram.data, datagram.size_bytes}, false,
+            deliver(stores[to], now[to], (struct bytes){datagram.data, datagram.size_bytes}, false,
                     &datagrams[1 - to], &streams[1 - to], &count);
-            deliver(stores[to], now, (struct bytes){stream.data, stream.size_bytes}, true,
+            deliver(stores[to], now[to], (struct bytes){stream.data, stream.size_bytes}, true,
                     &datagrams[1 - to], &streams[1 - to], &count);
             buf_fini(&datagram);
             buf_fini(&stream);

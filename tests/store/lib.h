@@ -72,6 +72,8 @@ struct exchange {
 };
 /* One exchange begun by `a`, until nobody has anything to say. Returns whether the digests are
  * equal then. */
+bool exchange_at(struct store *a, struct instant now_a, struct store *b, struct instant now_b,
+                 struct exchange *ret_exchange);
 bool exchange(struct store *a, struct store *b, struct instant now, struct exchange *ret_exchange);
 
 #endif

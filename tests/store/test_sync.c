@@ -1,0 +1,532 @@
+/* proto/state.md 6: anti-entropy between two stores. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "lib.h"
+
+static struct store *a, *b;
+
+static void setup(void)
+{
+    a = make_store_with((struct store_config){.node = 1, .generation = 100});
+    b = make_store_with((struct store_config){.node = 2, .generation = 100});
+}
+
+static void teardown(void)
+{
+    store_validate(a);
+    store_validate(b);
+    store_free(a);
+    store_free(b);
+}
+
+/* Both ways round gives the same. */
+static void exchange_equal(struct store *from, struct store *to, struct exchange *ret_exchange)
+{
+    ck_assert(exchange(from, to, at_ms(0), ret_exchange));
+    struct exchange again;
+    ck_assert(exchange(to, from, at_ms(0), &again));
+    ck_assert_uint_eq(again.datagrams, 1); /* equal roots: silence */
+    ck_assert_uint_eq(again.streams, 0);
+}
+
+START_TEST(equal_stores_say_nothing)
+{
+    struct exchange count;
+    exchange_equal(a, b, &count);
+    struct wire_object object = make_object("a", 10, 3, 0, 1, "{}");
+    put_object(a, &object);
+    put_object(b, &object);
+    exchange_equal(a, b, &count);
+    ck_assert_uint_eq(count.datagrams, 1);
+}
+END_TEST
+
+/* Each side has something newer, something the other lacks, and something in common. */
+START_TEST(each_gets_what_it_lacks)
+{
+    struct wire_object both = make_object("both", 10, 3, 0, 1, "{}"),
+                       mine = make_object("mine", 10, 3, 0, 2, "{}"),
+                       yours = make_object("yours", 10, 3, 0, 3, "{}"),
+                       old = make_object("old", 10, 3, 0, 4, "{}"),
+                       newer = make_object("old", 20, 3, 10, 4, "{ }"),
+                       gone = make_object("gone", 10, 3, 0, 5, "{}"),
+                       deletion = make_tombstone("gone", 20, 3, 10, 5);
+    struct wire_claim claim = make_claim(3, 5, 1, 1, 9, 0), ready = make_claim(3, 5, 2, 1, 9, 0),
+                      other = make_claim(4, 5, 1, 2, 9, 1);
+    ready.ready = true;
+    struct wire_node_status status = make_status(3, 5, 3, true);
+    put_object(a, &both);
+    put_object(b, &both);
+    put_object(a, &mine);
+    put_object(b, &yours);
+    put_object(a, &old);
+    put_object(b, &newer);
+    put_object(a, &deletion);
+    put_object(b, &gone);
+    put_claim(a, 0, &claim);
+    put_claim(b, 0, &ready);
+    put_claim(a, 0, &other);
+    put_status(b, &status);
+    struct exchange count;
+    exchange_equal(_i == 0 ? a : b, _i == 0 ? b : a, &count);
+    ck_assert_uint_eq(count.datagrams, 2);
+    ck_assert_uint_le(count.streams, 3);
+    ck_assert_uint_eq(count.records, 7);
+    for (int i = 0; i < 2; i++) {
+        struct store *store = i == 0 ? a : b;
+        ck_assert_ptr_nonnull(store_object(store, "mine"));
+        ck_assert_ptr_nonnull(store_object(store, "yours"));
+        ck_assert_uint_eq(store_object(store, "old")->version.hlc, hlc_at(20));
+        ck_assert_ptr_null(store_object(store, "gone"));
+        ck_assert(store_claim_of_pod(store, claim.pod_uid)->ready);
+        ck_assert_ptr_nonnull(store_claim_of_pod(store, other.pod_uid));
+        ck_assert(store_node_status(store, 3)->claims_complete);
+    }
+}
+END_TEST
+
+/* A newer edit of a UID that the other knows to be deleted. Mutation: entry_high() without the
+ * deletion bit. */
+START_TEST(deletion_wins_over_a_newer_edit)
+{
+    struct wire_object edit = make_object("a", 30, 3, 10, 1, "{}"),
+                       deletion = make_tombstone("a", 20, 4, 10, 1);
+    put_object(_i == 0 ? a : b, &edit);
+    put_object(_i == 0 ? b : a, &deletion);
+    exchange_equal(a, b, NULL);
+    ck_assert_ptr_null(store_object(a, "a"));
+    ck_assert_ptr_null(store_object(b, "a"));
+}
+END_TEST
+
+/* What a peer that was away still holds: answered with the deletion of another UID that is newer.
+ */
+START_TEST(an_older_name_is_answered_with_the_deletion)
+{
+    struct wire_object old = make_object("a", 10, 3, 0, 1, "{}"),
+                       deletion = make_tombstone("a", 20, 4, 15, 2);
+    put_object(a, &old);
+    put_object(b, &deletion);
+    exchange_equal(a, b, NULL);
+    ck_assert_ptr_null(store_object(a, "a"));
+}
+END_TEST
+
+/* A tombstone of more than a day ago is outside of the digest, and still kills. Mutation: not
+ * collecting what is not counted in take_summaries(). */
+START_TEST(old_tombstones_are_silent_but_not_forgotten)
+{
+    uint64_t day = 25 * HOUR_MS;
+    struct wire_object live = make_object("a", 10, 3, 0, 1, "{}"),
+                       deletion = make_tombstone("a", 20, 4, 10, 1);
+    struct store_change change;
+    put_object(a, &live);
+    put_object(b, &deletion);
+    struct wire_object today = make_object("b", day, 3, 0, 2, "{}");
+    store_put_object(a, at_ms(day), &today, STORE_REMOTE, &change);
+    store_put_object(b, at_ms(day), &today, STORE_REMOTE, &change);
+    struct store_stats stats;
+    store_stats(b, &stats);
+    ck_assert_uint_eq(stats.tombstones_old, 1);
+    exchange_equal(a, b, NULL);
+    ck_assert_ptr_null(store_object(a, "a"));
+    /* A third peer that never knew the object does not need the tombstone to agree. */
+    struct store *c = make_store(3);
+    store_put_object(c, at_ms(day), &today, STORE_REMOTE, &change);
+    ck_assert_uint_eq(store_digest(c, NULL), store_digest(b, NULL));
+    store_free(c);
+}
+END_TEST
+
+START_TEST(released_claims_stop_older_copies)
+{
+    struct wire_claim claim = make_claim(3, 5, 1, 1, 9, 0), released = make_claim(3, 5, 2, 1, 9, 0);
+    released.state = WIRE_CLAIM_STATE_RELEASED;
+    put_claim(a, 0, &claim);
+    put_claim(b, 0, &released);
+    exchange_equal(_i == 0 ? a : b, _i == 0 ? b : a, NULL);
+    ck_assert_ptr_null(store_claim_of_pod(a, claim.pod_uid));
+    struct store_stats stats;
+    store_stats(a, &stats);
+    ck_assert_uint_eq(stats.claims + stats.claims_released, 1);
+}
+END_TEST
+
+/* The tombstone of a claim has expired here; a peer that was away still has the claim. Its node
+ * corrects that. */
+START_TEST(a_claim_that_came_back_is_released_again)
+{
+    struct wire_claim claim = make_claim(0, 0, 0, 1, 9, 0);
+    struct store_change change;
+    store_write_claim(a, at_ms(0), &claim, &change);
+    put_claim(b, 0, &claim);
+    claim.state = WIRE_CLAIM_STATE_RELEASED;
+    store_write_claim(a, at_ms(0), &claim, &change);
+    store_tick(a, at_ms(STORE_GHOST_KEEP_MS));
+    exchange_equal(_i == 0 ? a : b, _i == 0 ? b : a, NULL);
+    ck_assert_ptr_null(store_claim_of_pod(b, claim.pod_uid));
+    ck_assert_ptr_null(store_claim_of_pod(a, claim.pod_uid));
+}
+END_TEST
+
+START_TEST(an_earlier_life_is_answered_with_its_end)
+{
+    struct wire_claim claim = make_claim(3, 5, 1, 1, 9, 0);
+    struct wire_node_status status = make_status(3, 6, 1, true);
+    put_claim(a, 0, &claim);
+    put_status(b, &status);
+    exchange_equal(_i == 0 ? a : b, _i == 0 ? b : a, NULL);
+    ck_assert_ptr_null(store_claim_of_pod(a, claim.pod_uid));
+}
+END_TEST
+
+/* ---- Amounts */
+
+static void fill(struct store *store, uint32_t first, uint32_t count, size_t body_bytes)
+{
+    char *body = mem_alloc(body_bytes + 1, 1), key[64];
+    memset(body, ' ', body_bytes);
+    for (uint32_t i = first; i < first + count; i++) {
+        snprintf(key, sizeof(key), "pods/default/%u", i);
+        struct wire_object object = make_object(key, 10 + i, 3, 0, 1, body);
+        memcpy(object.uid, &i, sizeof(i));
+        ck_verdict(put_object(store, &object), STORE_NEW);
+    }
+    mem_free(body);
+}
+
+/* One exchange brings everything, in bounded pieces. Mutation: `more` never set, and it ends after
+ * the first piece. */
+START_TEST(a_fresh_peer_gets_all_at_once)
+{
+    fill(a, 0, 5000, 1000);
+    struct wire_claim claim;
+    for (uint32_t i = 0; i < 5000; i++) {
+        claim = make_claim(3 + i % 10, 5, i + 1, 1, 9, i);
+        memcpy(claim.pod_uid, &i, sizeof(i));
+        put_claim(a, 0, &claim);
+    }
+    struct exchange count;
+    exchange_equal(_i == 0 ? a : b, _i == 0 ? b : a, &count);
+    ck_assert_uint_ge(count.records, 10000);
+    ck_assert_uint_le(count.records, 10010); /* nothing is sent twice */
+    ck_assert_uint_le(count.bytes_max, STORE_ANSWER_BYTES_MAX + 100000);
+    ck_assert_uint_ge(count.streams, 6);
+}
+END_TEST
+
+START_TEST(two_halves_become_one)
+{
+    fill(a, 0, 3000, 500);
+    fill(b, 2000, 3000, 500);
+    struct exchange count;
+    exchange_equal(a, b, &count);
+    ck_assert_uint_le(count.records, 4500);
+}
+END_TEST
+
+/* A peer at its limit does not make the other send the same again and again. Mutation: news_count
+ * not looked at. */
+START_TEST(a_full_peer_ends_the_exchange)
+{
+    struct store *full = make_store_with((struct store_config){.node = 9, .objects_max = 100});
+    fill(a, 0, 5000, 1000);
+    struct exchange count;
+    ck_assert(!exchange(full, a, at_ms(0), &count));
+    ck_assert_uint_le(count.records, 2200);
+    ck_assert(!exchange(a, full, at_ms(0), &count));
+    ck_assert_uint_le(count.records, 2200);
+    store_validate(full);
+    store_free(full);
+}
+END_TEST
+
+/* ---- Random stores converge */
+
+static void random_record(struct prng *prng, struct store *store)
+{
+    static const char *const keys[] = {"a", "b", "c", "d", "e", "f"};
+    uint64_t ms = prng_between(prng, 2, 30), node = prng_between(prng, 3, 5),
+             seq = prng_between(prng, 1, 50);
+    if (prng_chance_ppm(prng, 600000)) {
+        /* Parent, UID and kind follow from the version: no two stores hold different versions of
+         * one name. */
+        uint8_t uid = (uint8_t)(1 + ms % 3);
+        const char *key = keys[prng_below(prng, 6)];
+        struct wire_object object = (ms * 7 + node) % 5 == 0
+                                        ? make_tombstone(key, ms, node, ms / 2, uid)
+                                        : make_object(key, ms, node, ms / 2, uid, "{}");
+        put_object(store, &object);
+    } else if (prng_chance_ppm(prng, 150000)) {
+        struct wire_node_status status = make_status(node, 4 + seq % 3, seq, seq % 4 == 0);
+        put_status(store, &status);
+    } else {
+        struct wire_claim claim = make_claim(node, 4 + seq % 3, seq, (uint8_t)(seq % 5), 9, 0);
+        if (seq % 3 == 0)
+            claim.state = WIRE_CLAIM_STATE_RELEASED;
+        put_claim(store, 0, &claim);
+    }
+}
+
+START_TEST(random_stores_converge)
+{
+    struct prng prng;
+    prng_seed(&prng, (uint64_t)_i);
+    for (int round = 0; round < 30; round++) {
+        struct store *c = make_store(6), *d = make_store(7);
+        uint64_t count_c = prng_below(&prng, 60), count_d = prng_below(&prng, 60);
+        for (uint64_t i = 0; i < count_c; i++)
+            random_record(&prng, c);
+        for (uint64_t i = 0; i < count_d; i++)
+            random_record(&prng, d);
+        /* A version that the other answers with something else needs a second exchange; never more.
+         */
+        int exchanges = 1;
+        while (!exchange(c, d, at_ms(0), NULL))
+            ck_assert_int_le(++exchanges, 2);
+        store_validate(c);
+        store_validate(d);
+        store_free(c);
+        store_free(d);
+    }
+}
+END_TEST
+
+/* ---- Expiry never makes a difference that travels */
+
+#define PEERS_COUNT 4
+
+struct world {
+    struct prng prng;
+    struct store *peers[PEERS_COUNT];
+    uint64_t boot_ms[PEERS_COUNT]; /* each clock began some other time */
+    uint64_t ms;
+};
+
+static struct instant now_at(const struct world *world, size_t peer)
+{
+    struct instant now = at_ms(world->ms);
+    now.boot_ms += world->boot_ms[peer];
+    return now;
+}
+
+static void gossip(struct world *world, size_t from, const struct store_change *change)
+{
+    struct buf bytes = BUF_INIT;
+    struct wire_arena arena;
+    struct wire_message message;
+    size_t consumed_bytes = 0;
+    if (!change->spread)
+        return;
+    wire_arena_init(&arena, 0);
+    store_put_record(world->peers[from], change, &bytes);
+    ck_assert_int_eq(wire_message_decode((struct bytes){bytes.data, bytes.size_bytes}, &arena,
+                                         &message, &consumed_bytes),
+                     WIRE_OK);
+    for (size_t i = 0; i < PEERS_COUNT; i++) {
+        struct store_change ignored;
+        if (i != from && prng_chance_ppm(&world->prng, 500000))
+            store_apply(world->peers[i], now_at(world, i), STORE_REMOTE, &message, &ignored);
+    }
+    wire_arena_fini(&arena);
+    buf_fini(&bytes);
+}
+
+static void do_something(struct world *world)
+{
+    size_t peer = prng_below(&world->prng, PEERS_COUNT);
+    struct store_change change = {.spread = false};
+    struct store *store = world->peers[peer];
+    uint8_t pod = (uint8_t)prng_below(&world->prng, 20);
+    switch (prng_below(&world->prng, 3)) {
+    case 0: {
+        struct wire_claim claim = make_claim(0, 0, 0, pod, 9, pod);
+        claim.pod_uid[0] = (uint8_t)(10 * peer);
+        if (prng_chance_ppm(&world->prng, 500000))
+            claim.state = WIRE_CLAIM_STATE_RELEASED;
+        store_write_claim(store, now_at(world, peer), &claim, &change);
+        break;
+    }
+    case 1: {
+        struct wire_decline decline =
+            make_decline(0, 0, 0, 9, pod, (uint32_t)prng_below(&world->prng, 60000));
+        store_write_decline(store, now_at(world, peer), &decline, &change);
+        break;
+    }
+    default: {
+        struct error error = ERROR_INIT;
+        struct store_request request = {.verb = prng_chance_ppm(&world->prng, 400000) ? STORE_DELETE
+                                                                                      : STORE_APPLY,
+                                        .key = pod % 2 == 0 ? "a" : "b",
+                                        .body = {(const uint8_t *)"{\"a\":10}", 5 + pod % 2}};
+        uint64_t uid = prng_next(&world->prng);
+        memcpy(request.new_uid, &uid, sizeof(uid));
+        if (store_write(store, now_at(world, peer), &request, &change, &error) != 0)
+            change.spread = false;
+    }
+    }
+    gossip(world, peer, &change);
+}
+
+static uint64_t news(const struct world *world)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < PEERS_COUNT; i++) {
+        struct store_stats stats;
+        store_stats(world->peers[i], &stats);
+        count += stats.verdicts[STORE_NEW] + stats.verdicts[STORE_REPLACED] +
+                 stats.verdicts[STORE_CONFLICT_LOST];
+    }
+    return count;
+}
+
+/* For ten minutes of quiet, through the expiry of everything that expires, nothing is news to
+ * anybody and no digest moves. Mutations that fail: ghosts in the digest; declines in the digest;
+ * summaries that list ghosts. */
+START_TEST(expiry_is_nobody_elses_business)
+{
+    struct world world = {.ms = 0};
+    prng_seed(&world.prng, (uint64_t)_i);
+    for (size_t i = 0; i < PEERS_COUNT; i++) {
+        world.peers[i] = make_store(i + 1);
+        world.boot_ms[i] = prng_below(&world.prng, 1000000);
+    }
+    uint64_t root = 0, news_count = 0;
+    for (; world.ms < 700000; world.ms += 1000) {
+        if (world.ms < 60000)
+            for (int i = 0; i < 5; i++)
+                do_something(&world);
+        size_t from = prng_below(&world.prng, PEERS_COUNT),
+               to = prng_below(&world.prng, PEERS_COUNT);
+        if (from != to)
+            exchange_at(world.peers[from], now_at(&world, from), world.peers[to],
+                        now_at(&world, to), NULL);
+        for (size_t i = 0; i < PEERS_COUNT; i++)
+            store_tick(world.peers[i], now_at(&world, i));
+        if (world.ms == 90000) {
+            root = store_digest(world.peers[0], NULL);
+            news_count = news(&world);
+        }
+        for (size_t i = 0; world.ms >= 90000 && i < PEERS_COUNT; i++)
+            ck_assert_uint_eq(store_digest(world.peers[i], NULL), root);
+        ck_assert(world.ms < 90000 || news(&world) == news_count);
+    }
+    for (size_t i = 0; i < PEERS_COUNT; i++) {
+        struct store_stats stats;
+        store_validate(world.peers[i]);
+        ck_assert_uint_eq(store_deadline(world.peers[i]), BOOT_MS_NEVER); /* all of it did expire */
+        store_stats(world.peers[i], &stats);
+        ck_assert_uint_eq(stats.claims_released + stats.declines, 0);
+        store_free(world.peers[i]);
+    }
+}
+END_TEST
+
+/* ---- Messages that no honest peer sends */
+
+static void take(struct store *store, struct wire_message *message, size_t bytes_max)
+{
+    struct buf datagram = BUF_INIT, stream = BUF_INIT;
+    ck_assert(store_anti_entropy(store, at_ms(0), message, &datagram, &stream));
+    ck_assert_uint_le(datagram.size_bytes, DATAGRAM_BYTES_MAX);
+    ck_assert_uint_le(stream.size_bytes, bytes_max);
+    store_validate(store);
+    buf_fini(&datagram);
+    buf_fini(&stream);
+}
+
+START_TEST(strange_messages_are_answered_within_bounds)
+{
+    fill(a, 0, 3000, 1000);
+    uint64_t *hashes = MEM_NEW_ARRAY(uint64_t, WIRE_WANT_KEY_HASHES_COUNT_MAX);
+    struct wire_summary *items = MEM_NEW_ARRAY(struct wire_summary, WIRE_SUMMARIES_ITEMS_COUNT_MAX);
+    uint64_t buckets[STORE_BUCKETS_COUNT] = {0};
+    size_t answer_max = STORE_ANSWER_BYTES_MAX + WIRE_OBJECT_BODY_BYTES_MAX + 700000;
+    struct wire_message message = {.type = WIRE_MESSAGE_DIGEST,
+                                   .as.digest = {.root = 5, .buckets = buckets}};
+    for (size_t count = 0; count <= STORE_BUCKETS_COUNT; count += 7) {
+        message.as.digest.buckets_count = count;
+        message.as.digest.reply = count % 2 == 0;
+        take(a, &message, answer_max);
+    }
+    /* A want of everything 20 times over, of nothing, of what is not there. */
+    struct wire_summary listed;
+    message = (struct wire_message){.type = WIRE_MESSAGE_WANT, .as.want = {.key_hashes = hashes}};
+    take(a, &message, 0);
+    struct buf stream = BUF_INIT, datagram = BUF_INIT;
+    struct wire_message digest = {
+        .type = WIRE_MESSAGE_DIGEST,
+        .as.digest = {.root = 5, .buckets = buckets, .buckets_count = 64}};
+    store_anti_entropy(a, at_ms(0), &digest, &datagram, &stream);
+    struct wire_arena arena;
+    wire_arena_init(&arena, 0);
+    struct wire_message answer;
+    size_t consumed_bytes = 0;
+    ck_assert_int_eq(wire_message_decode((struct bytes){stream.data, stream.size_bytes}, &arena,
+                                         &answer, &consumed_bytes),
+                     WIRE_OK);
+    ck_assert_uint_eq(answer.as.summaries.items_count, 3000);
+    for (size_t i = 0; i < WIRE_WANT_KEY_HASHES_COUNT_MAX; i++) {
+        listed = answer.as.summaries.items[i % 3000];
+        hashes[i] = i % 7 == 0 ? i : listed.key_hash;
+        items[i] = (struct wire_summary){.key_hash = i % 5 == 0 ? listed.key_hash
+                                                                : i * UINT64_C(0x9E3779B97F4A7C15),
+                                         .high = i % 3 == 0   ? listed.high
+                                                 : i % 3 == 1 ? 0
+                                                              : UINT64_MAX,
+                                         .low = i};
+    }
+    message.as.want.key_hashes_count = WIRE_WANT_KEY_HASHES_COUNT_MAX;
+    take(a, &message, answer_max);
+    static const uint64_t masks[] = {0, 1, UINT64_MAX, UINT64_C(0x5555555555555555)};
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+        message =
+            (struct wire_message){.type = WIRE_MESSAGE_SUMMARIES,
+                                  .as.summaries = {.buckets = masks[i],
+                                                   .items = items,
+                                                   .items_count = WIRE_SUMMARIES_ITEMS_COUNT_MAX}};
+        take(a, &message, answer_max);
+    }
+    message = (struct wire_message){.type = WIRE_MESSAGE_PING};
+    ck_assert(!store_anti_entropy(a, at_ms(0), &message, &datagram, &stream));
+    struct store_change change;
+    ck_verdict(store_apply(a, at_ms(0), STORE_REMOTE, &message, &change), STORE_NONSENSE);
+    wire_arena_fini(&arena);
+    buf_fini(&stream);
+    buf_fini(&datagram);
+    mem_free(hashes);
+    mem_free(items);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store/sync");
+    TCase *tcase = tcase_create("sync");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, equal_stores_say_nothing);
+    tcase_add_loop_test(tcase, each_gets_what_it_lacks, 0, 2);
+    tcase_add_loop_test(tcase, deletion_wins_over_a_newer_edit, 0, 2);
+    tcase_add_test(tcase, an_older_name_is_answered_with_the_deletion);
+    tcase_add_test(tcase, old_tombstones_are_silent_but_not_forgotten);
+    tcase_add_loop_test(tcase, released_claims_stop_older_copies, 0, 2);
+    tcase_add_loop_test(tcase, a_claim_that_came_back_is_released_again, 0, 2);
+    tcase_add_loop_test(tcase, an_earlier_life_is_answered_with_its_end, 0, 2);
+    tcase_add_loop_test(tcase, a_fresh_peer_gets_all_at_once, 0, 2);
+    tcase_add_test(tcase, two_halves_become_one);
+    tcase_add_test(tcase, a_full_peer_ends_the_exchange);
+    tcase_add_loop_test(tcase, random_stores_converge, 0, 20);
+    tcase_add_loop_test(tcase, expiry_is_nobody_elses_business, 0, 20);
+    tcase_add_test(tcase, strange_messages_are_answered_within_bounds);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
