@@ -122,6 +122,15 @@ _no_pods() {
     done
 }
 
+# page NODE ADDRESS: what the pod there serves; a server needs a moment from its start until it listens.
+page() {
+    await 10 machine_exec "$1" curl -sSf -m 5 "http://$2:8080/" </dev/null || {
+        warn "no page from $2 on $1"
+        return 1
+    }
+    machine_exec "$1" curl -sSf -m 5 "http://$2:8080/" </dev/null
+}
+
 # container_pids NAME: "pid birth" of every process in a pod namespace of the machine, as the host counts: it has a
 # mount namespace other than the machine's own.
 container_pids() {

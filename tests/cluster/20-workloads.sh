@@ -36,7 +36,7 @@ case_every_pod_serves_its_page_on_its_node() {
     await_ready m1 10
     expect_equal "addresses are unique" 10 "$(pods m1 '[.items[].status.podIP] | unique | length')"
     while read -r pod node address _; do
-        expect_match "page of $pod" "$pod.*version 1" "$(machine_exec "$node" curl -sS -m 5 "http://$address:8080/" </dev/null | tr '\n' ' ')"
+        expect_match "page of $pod" "$pod.*version 1" "$(page "$node" "$address" | tr '\n' ' ')"
     done < <(pods_table m1)
     then_deleted web
 }
@@ -49,7 +49,7 @@ case_an_edited_manifest_at_another_peer_rolls_every_pod() {
     sed 's|web:1|web:2|' "$SHOAL_ROOT/examples/web.yaml" | machine_exec m3 shoal apply -f -
     expect_soon 30 "all pods have the new image" eval '[[ $(pods m1 "[.items[] | select(ready and image == \"shoal.example/web:2\")] | length") == 10 && $(pods_count m1) == 10 ]]'
     read -r _ node address _ < <(pods_table m1)
-    expect_match "page" "version 2" "$(machine_exec "$node" curl -sS -m 5 "http://$address:8080/")"
+    expect_match "page" "version 2" "$(page "$node" "$address")"
     then_deleted web
 }
 

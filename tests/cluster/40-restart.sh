@@ -11,7 +11,7 @@ case_containers_outlive_their_agent_and_are_adopted() {
     before=$(container_pids "$node")
     expect_match "container processes of $node" '[0-9]' "$before"
     machine_signal "$node" agent KILL
-    expect_match "page while no agent runs" "version 1" "$(machine_exec "$node" curl -sS -m 5 "http://$address:8080/")"
+    expect_match "page while no agent runs" "version 1" "$(page "$node" "$address")"
     cluster_agent_start "$node"
     expect_soon 10 "the pods of $node are listed" eval "[[ \$(pods $node '[.items[] | select(ready)] | length') == 10 ]]"
     expect_equal "container processes" "$before" "$(container_pids "$node")"
