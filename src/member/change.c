@@ -80,6 +80,9 @@ void change_alive(struct member_table *table, uint32_t slot, enum member_change 
     entry->evictable = false;
     entry->unanswered = 0;
     entry->first_met = true;
+    entry->answered_boot_ms = table->now_boot_ms;
+    if (entry->heard_boot_ms == 0)
+        entry->heard_boot_ms = table->now_boot_ms;
     roster_set_status(&table->roster, slot, MEMBER_ALIVE, &table->prng);
     say_changed(table, entry, status_old, change, output);
     if (!met_before || is_news_for_disk(change))

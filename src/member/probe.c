@@ -14,6 +14,11 @@
 #include "table.h"
 
 #define DEAF_PROBES_MAX 6u
+/* Up to so many others the one that has been silent longest is probed, beyond that the next of the
+ * shuffled ring. With five members the random order leaves a dead one unprobed for up to four
+ * periods; this order for hardly more than one, because whoever exchanges packets with us anyway
+ * needs no probe. Beyond, there are enough observers for chance to do the same. */
+#define CHOOSE_MAX 32u
 /* A flap is forgotten after this; at most this many count (4.7). */
 #define FLAP_MEMORY_MS ((protocol_ms_t)30000)
 #define FLAPS_MAX      3u
@@ -56,6 +61,33 @@ static uint32_t verdict_ms(const struct inquiry *inquiry)
     return min_ms(relayed_ms > least_ms ? relayed_ms : least_ms, inquiry->period_ms);
 }
 
+/* How badly we should like to hear from it. One that is heard but seldom answers still gets its
+ * turn, or we should never find out that it is deaf. */
+static uint64_t silence_ms(const struct member_table *table, const struct entry *entry)
+{
+    uint64_t unheard_ms = table->now_boot_ms - entry->heard_boot_ms;
+    uint64_t unanswered_ms = (table->now_boot_ms - entry->answered_boot_ms) / 3;
+    return unheard_ms > unanswered_ms ? unheard_ms : unanswered_ms;
+}
+
+static uint32_t longest_silent(struct member_table *table)
+{
+    uint32_t best = SLOT_NONE;
+    uint64_t best_ms = 0;
+    for (size_t i = 0; i < table->roster.live.count; i++) {
+        uint32_t slot = table->roster.live.items[i];
+        const struct entry *entry = roster_at(&table->roster, slot);
+        if (entry->inquiry != NULL)
+            continue;
+        uint64_t ms = silence_ms(table, entry);
+        if (best == SLOT_NONE || ms > best_ms) {
+            best = slot;
+            best_ms = ms;
+        }
+    }
+    return best;
+}
+
 /* Whom to probe now: the one whose probe failed without a verdict, else the next that nobody is at.
  */
 static uint32_t next_target(struct member_table *table)
@@ -68,8 +100,9 @@ static uint32_t next_target(struct member_table *table)
             entry->status == MEMBER_ALIVE && entry->inquiry == NULL)
             return retry;
     }
-    size_t tries = table->roster.live.count < 8 ? table->roster.live.count : 8;
-    for (size_t i = 0; i < tries; i++) {
+    if (table->roster.live.count <= CHOOSE_MAX)
+        return longest_silent(table);
+    for (size_t i = 0; i < CHOOSE_MAX; i++) {
         uint32_t slot = roster_next_probe(&table->roster, &table->prng);
         if (roster_at(&table->roster, slot)->inquiry == NULL)
             return slot;

@@ -31,8 +31,10 @@ static void alive_sign(struct member_table *table, uint32_t slot, bool answered,
         change_alive(table, slot, MEMBER_CHANGE_JOINED, output);
         return;
     case MEMBER_ALIVE:
-        if (answered)
+        if (answered) {
             entry->unanswered = 0;
+            entry->answered_boot_ms = table->now_boot_ms;
+        }
         if (inquiry != NULL && inquiry->kind == INQUIRY_PROBE && !answered)
             inquiry->heard = true; /* the verdict comes when its time is over: it may be deaf */
         else

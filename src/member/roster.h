@@ -24,11 +24,12 @@ struct entry {
     struct record *record;   /* NULL: slot not in use */
     struct inquiry *inquiry; /* what is going on with it, NULL: nothing */
     uint64_t node;
-    boot_ms_t since_boot_ms; /* real time, for people */
-    boot_ms_t heard_boot_ms; /* real time; 0: never */
-    boot_ms_t contacted_ms;  /* protocol time of the last contact or echo, for rate limits */
-    boot_ms_t settled_ms;    /* protocol time of the last change of status */
-    uint32_t srtt_us;        /* 0: no sample yet */
+    boot_ms_t since_boot_ms;    /* real time, for people */
+    boot_ms_t heard_boot_ms;    /* real time; 0: never */
+    boot_ms_t answered_boot_ms; /* real time of its last answer to a ping of ours; 0: never */
+    boot_ms_t contacted_ms;     /* protocol time of the last contact or echo, for rate limits */
+    boot_ms_t settled_ms;       /* protocol time of the last change of status */
+    uint32_t srtt_us;           /* 0: no sample yet */
     uint32_t rttvar_us;
     uint32_t ring_index; /* in the ring of its status */
     uint8_t status;      /* enum member_status */

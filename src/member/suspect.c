@@ -102,6 +102,16 @@ static bool is_worth_spreading(const struct inquiry *inquiry, uint32_t index)
     return index <= inquiry->confirmations_wanted;
 }
 
+/* Since when it has not answered: our own first ping, or that of the accuser whom we confirm, who
+ * has waited for at least four fifths of a period before it accused. */
+static protocol_ms_t evidence_ms(const struct member_table *table, const struct inquiry *inquiry)
+{
+    protocol_ms_t theirs_ms = table->timing.period_ms * 8 / 10;
+    bool confirmed = inquiry->kind == INQUIRY_VERIFY && inquiry->accusers_count > 0;
+    return confirmed && inquiry->started_ms > theirs_ms ? inquiry->started_ms - theirs_ms
+                                                        : inquiry->started_ms;
+}
+
 void suspect_enter(struct member_table *table, struct inquiry *inquiry, enum member_change change,
                    struct member_output *output)
 {
@@ -109,9 +119,9 @@ void suspect_enter(struct member_table *table, struct inquiry *inquiry, enum mem
     uint32_t accused_before = inquiry->accusers_count;
     if (inquiry->kind != INQUIRY_VERIFY)
         inquiry->suspected_ms = table->now_ms;
+    inquiry->evidence_ms = evidence_ms(table, inquiry);
     inquiry_become(table, inquiry, INQUIRY_SUSPECT);
     inquiry->own_failed = true;
-    inquiry->evidence_ms = inquiry->started_ms;
     inquiry->window_min_ms = window_min_ms(&table->timing, live_count);
     inquiry->confirmations_wanted = window_confirmations_wanted(live_count);
     inquiry->observers_count = live_count > 1 ? (uint32_t)live_count - 1 : 1;

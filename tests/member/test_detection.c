@@ -1,0 +1,126 @@
+/* How long it takes to notice: the figures of anchors.md and proto/gossip.md 9, in virtual time. */
+#include "cluster.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TRIALS 100
+
+static int compare_ms(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+struct spread {
+    uint64_t min, median, p90, max;
+};
+
+static struct spread spread_of(uint64_t *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), compare_ms);
+    return (struct spread){values[0], values[count / 2], values[count * 9 / 10], values[count - 1]};
+}
+
+static struct spread print_spread(const char *what, uint64_t *values, size_t count)
+{
+    struct spread spread = spread_of(values, count);
+    printf("%-58s min %5llu median %5llu p90 %5llu max %5llu ms\n", what,
+           (unsigned long long)spread.min, (unsigned long long)spread.median,
+           (unsigned long long)spread.p90, (unsigned long long)spread.max);
+    return spread;
+}
+
+struct trial {
+    uint64_t from_death_ms, from_probe_ms;
+};
+
+static struct trial silent_death(size_t members, uint32_t loss_ppm, uint64_t seed)
+{
+    struct cluster *cluster = cluster_of_joined(members, seed);
+    struct trial trial = {NEVER_MS, NEVER_MS};
+    size_t victim = prng_below(&cluster->prng, members);
+    cluster->loss_ppm = loss_ppm;
+    cluster_run(cluster, 2000 + prng_below(&cluster->prng, 1000));
+    cluster_kill_host(cluster, victim);
+    uint64_t death_ms = cluster->now_ms;
+    ck_assert_uint_ne(cluster_wait_evictable_everywhere(cluster, victim, 60000), NEVER_MS);
+    trial.from_death_ms = cluster->now_ms - death_ms;
+    trial.from_probe_ms = cluster->now_ms - cluster->first_ping_ms[victim];
+    for (size_t i = 0; i < members; i++)
+        for (size_t j = 0; j < members; j++)
+            if (j != victim && i != victim)
+                ck_assert(!member_is_dead_or_left(cluster->hosts[i].table, cluster->hosts[j].id));
+    cluster_free(cluster);
+    return trial;
+}
+
+static void measure(size_t members, uint32_t loss_ppm, size_t trials, struct spread *ret_probe)
+{
+    uint64_t from_death[TRIALS], from_probe[TRIALS];
+    char what[80];
+    for (size_t i = 0; i < trials; i++) {
+        struct trial trial = silent_death(members, loss_ppm, 1000 * members + i);
+        from_death[i] = trial.from_death_ms;
+        from_probe[i] = trial.from_probe_ms;
+    }
+    (void)snprintf(what, sizeof(what), "N=%zu loss %u%%: death -> evictable everywhere", members,
+                   loss_ppm / 10000);
+    (void)print_spread(what, from_death, trials);
+    (void)snprintf(what, sizeof(what), "N=%zu loss %u%%: first probe -> evictable everywhere",
+                   members, loss_ppm / 10000);
+    *ret_probe = print_spread(what, from_probe, trials);
+}
+
+START_TEST(test_silent_death_of_one_of_five)
+{
+    struct spread probe;
+    measure(5, 0, TRIALS, &probe);
+    ck_assert_uint_le(probe.median, 1300);
+    ck_assert_uint_le(probe.max, 2300);
+}
+END_TEST
+
+START_TEST(test_silent_death_of_one_of_five_at_ten_percent_loss)
+{
+    struct spread probe;
+    measure(5, 100000, TRIALS, &probe);
+    ck_assert_uint_le(probe.median, 1300);
+    ck_assert_uint_le(probe.max, 2300);
+}
+END_TEST
+
+START_TEST(test_silent_death_in_other_sizes)
+{
+    static const size_t sizes[] = {2, 3, 4, 9, 16};
+    struct spread probe;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        measure(sizes[i], 0, 20, &probe);
+}
+END_TEST
+
+START_TEST(test_silent_death_of_one_of_sixty_four)
+{
+    struct spread probe;
+    measure(64, 0, 5, &probe);
+    ck_assert_uint_le(probe.max, 3700);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("member detection");
+    TCase *tcase = tcase_create("times");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, test_silent_death_of_one_of_five);
+    tcase_add_test(tcase, test_silent_death_of_one_of_five_at_ten_percent_loss);
+    tcase_add_test(tcase, test_silent_death_in_other_sizes);
+    tcase_add_test(tcase, test_silent_death_of_one_of_sixty_four);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
