@@ -102,6 +102,11 @@ static enum member_verdict receive_ping(struct member_table *table, uint64_t fro
     struct buf *buf = send_begin(table);
     if (ping->suspected || ping->target == 0 || slot == SLOT_NONE)
         send_put_self(table, buf);
+    if (slot != SLOT_NONE && ping->generation != 0 &&
+        ping->generation < roster_at(&table->roster, slot)->record->value.generation)
+        /* An older process under the same key (4.9), or one whose past was younger (3.4): shows it
+         * what we hold. */
+        wire_put_member(buf, &roster_at(&table->roster, slot)->record->value);
     if (slot != SLOT_NONE)
         (void)accuse_put(table, slot, buf);
     wire_put_ack(buf, &ack);
