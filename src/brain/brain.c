@@ -294,9 +294,11 @@ static void settle(struct brain *brain)
     brain->could_heal = may_heal;
     brain->candidates_stale = brain->candidates_stale || brain->members_changed;
     brain->members_changed = false;
-    struct control_view view = control_view_of(brain);
-    struct control_output output = control_output_of(brain);
-    control_run(brain->control, &view, &output);
+    if (control_has_work(brain->control, brain->now.boot_ms)) {
+        struct control_view view = control_view_of(brain);
+        struct control_output output = control_output_of(brain);
+        control_run(brain->control, &view, &output);
+    }
     swim_sync_due(brain);
     swim_flush_rumours(brain);
 }

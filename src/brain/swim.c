@@ -135,7 +135,10 @@ static void member_changed(struct brain *brain, const struct member_output_item 
         return;
     if (item->status_new == MEMBER_LEFT)
         store_set_node_void(brain->store, item->node, view.record->generation);
-    else if (item->status_new == MEMBER_ALIVE)
+    else if (item->status_new == MEMBER_ALIVE &&
+             store_claim_is_void(brain->store, item->node, view.record->generation))
+        /* The same life goes on, and with it its claims. After a restart what was void stays void: the node says
+         * anew what it holds. */
         store_set_node_void(brain->store, item->node, 0);
     effects_notify(brain->effects, EFFECT_TABLE_MEMBER, key_of(item->node, key),
                    (struct bytes){.data = NULL});
@@ -222,6 +225,11 @@ void swim_carry_out(struct brain *brain)
     for (size_t i = 0; i < brain->member_output.count; i++)
         if (brain->member_output.items[i].kind == MEMBER_BROADCAST)
             carry_out(brain, &brain->member_output.items[i]);
+    /* Whatever is more than sending may have replaced a record that a candidate points to. */
+    for (size_t i = 0; i < brain->member_output.count; i++)
+        if (brain->member_output.items[i].kind != MEMBER_SEND_DATAGRAM &&
+            brain->member_output.items[i].kind != MEMBER_SEND_STREAM)
+            brain->candidates_stale = true;
     for (size_t i = 0; i < brain->member_output.count; i++)
         if (brain->member_output.items[i].kind != MEMBER_BROADCAST)
             carry_out(brain, &brain->member_output.items[i]);

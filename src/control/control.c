@@ -144,6 +144,11 @@ void control_run(struct control *control, const struct control_view *view,
     pods_status_flush(&scene);
 }
 
+bool control_has_work(const struct control *control, boot_ms_t now_boot_ms)
+{
+    return control->room_made || control->ledger_changed || control_deadline(control) <= now_boot_ms;
+}
+
 boot_ms_t control_deadline(const struct control *control)
 {
     const struct control_workload *workload = workloads_next_due(control);

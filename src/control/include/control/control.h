@@ -94,6 +94,8 @@ void control_pod_status(struct control *control, const struct control_view *view
 /* Acts on everything that is marked or due. */
 void control_run(struct control *control, const struct control_view *view,
                  const struct control_output *output);
+/* Cheap: whether control_run would do anything. */
+bool control_has_work(const struct control *control, boot_ms_t now_boot_ms);
 boot_ms_t control_deadline(const struct control *control);
 
 const struct place_ledger *control_ledger(const struct control *control);
