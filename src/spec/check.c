@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "json.h"
 #include "names.h"
-#include "nearest.h"
+#include "spec/nearest.h"
 
 struct spec_check_frame {
     const struct spec_check_frame *parent;

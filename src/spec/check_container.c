@@ -6,7 +6,7 @@
 #include "check.h"
 #include "json.h"
 #include "names.h"
-#include "nearest.h"
+#include "spec/nearest.h"
 #include "spec/quantity.h"
 
 /* --- environment --- */

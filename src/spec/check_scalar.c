@@ -7,7 +7,7 @@
 #include "check.h"
 #include "json.h"
 #include "names.h"
-#include "nearest.h"
+#include "spec/nearest.h"
 #include "spec/quantity.h"
 
 const char *spec_number_text(const json_t *json, char text[static 40])

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "nearest.h"
+#include "spec/nearest.h"
 
 static const struct spec_kind_info kinds[SPEC_KINDS_COUNT] = {
     [SPEC_KIND_POD] = {.kind = SPEC_KIND_POD,

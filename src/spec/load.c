@@ -9,7 +9,7 @@
 #include "document.h"
 #include "json.h"
 #include "names.h"
-#include "nearest.h"
+#include "spec/nearest.h"
 #include "spec/canonical.h"
 
 /* --- which kind --- */

@@ -5,7 +5,7 @@
 #include "base/address.h"
 #include "base/assert.h"
 #include "base/memory.h"
-#include "nearest.h"
+#include "spec/nearest.h"
 #include "spec/kind.h"
 
 #define LABEL_CHARS_MAX     63

@@ -1,0 +1,73 @@
+#include "output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *output_tone(const struct cli *cli, enum tone tone)
+{
+    static const char *const escapes[] = {
+        [TONE_NONE] = "\033[0m",  [TONE_BOLD] = "\033[1m",  [TONE_DIM] = "\033[2m",
+        [TONE_GOOD] = "\033[32m", [TONE_WARN] = "\033[33m", [TONE_BAD] = "\033[31m",
+    };
+    return cli->io.colour ? escapes[tone] : "";
+}
+
+void output_plain(struct buf *buf, const char *text)
+{
+    const unsigned char *c = (const unsigned char *)(text != NULL ? text : "");
+    for (; *c != '\0'; c++) {
+        if (*c == '\n' || *c == '\t' || *c == '\r')
+            buf_append_byte(buf, ' ');
+        else if (*c < 0x20 || *c == 0x7f)
+            buf_append_byte(buf, '?');
+        else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) { /* U+0080 to U+009F: controls, too */
+            buf_append_byte(buf, '?');
+            c++;
+        } else
+            buf_append_byte(buf, *c);
+    }
+}
+
+size_t output_width(const char *text)
+{
+    size_t width = 0;
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80; /* UTF-8 continuation bytes */
+    return width;
+}
+
+void output_progress(struct cli *cli, const char *format, ...)
+{
+    va_list arguments;
+    if (!cli->io.err_terminal)
+        return;
+    va_start(arguments, format);
+    (void)fputs("\r\033[K", cli->io.err);
+    (void)vfprintf(cli->io.err, format, arguments);
+    (void)fflush(cli->io.err);
+    va_end(arguments);
+}
+
+void output_progress_end(struct cli *cli)
+{
+    output_progress(cli, "%s", "");
+}
+
+void output_warning(struct cli *cli, const char *text)
+{
+    struct buf plain = BUF_INIT;
+    output_plain(&plain, text);
+    (void)fprintf(cli->io.err, "Warning: %s\n", buf_text(&plain));
+    buf_fini(&plain);
+}
+
+int output_finish(struct cli *cli, int code)
+{
+    if (fflush(cli->io.out) == 0 && ferror(cli->io.out) == 0)
+        return code;
+    if (errno != EPIPE)
+        (void)fprintf(cli->io.err, "shoal: cannot write the output: %s\n", strerror(errno));
+    return CLI_FAILURE;
+}
