@@ -165,9 +165,12 @@ bool accuse_put(struct member_table *table, uint32_t slot, struct buf *buf)
         accuse.status = dead ? WIRE_MEMBER_STATUS_DEAD : WIRE_MEMBER_STATUS_LEFT;
         accuse.age_s = age_s < UINT32_MAX ? (uint32_t)age_s : UINT32_MAX;
     }
-    for (uint32_t i = 0; inquiry != NULL && i < inquiry->accusers_count; i++)
+    for (uint32_t i = 0; inquiry != NULL && i < inquiry->accusers_count; i++) {
         if (inquiry->accusers[i] != accuse.accuser)
             accusers[accuse.accusers_count++] = inquiry->accusers[i];
+        else
+            accuse.refused = (inquiry->refused_mask >> i & 1) != 0;
+    }
     wire_put_accuse(buf, &accuse);
     return true;
 }

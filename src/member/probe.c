@@ -13,7 +13,8 @@
 #include "base/assert.h"
 #include "table.h"
 
-#define DEAF_PROBES_MAX 6u
+#define DEAF_PROBES_MAX   6u
+#define LOOK_AROUND_COUNT 8
 /* Up to so many others the one that has been silent longest is probed, beyond that the next of the
  * shuffled ring. With five members the random order leaves a dead one unprobed for up to four
  * periods; this order for hardly more than one, because whoever exchanges packets with us anyway
@@ -88,6 +89,19 @@ static uint32_t longest_silent(struct member_table *table)
     return best;
 }
 
+/* One that nobody is at, by the rule for the size of the cluster. */
+static uint32_t choose(struct member_table *table)
+{
+    if (table->roster.live.count <= CHOOSE_MAX)
+        return longest_silent(table);
+    for (size_t i = 0; i < CHOOSE_MAX; i++) {
+        uint32_t slot = roster_next_probe(&table->roster, &table->prng);
+        if (roster_at(&table->roster, slot)->inquiry == NULL)
+            return slot;
+    }
+    return SLOT_NONE;
+}
+
 /* Whom to probe now: the one whose probe failed without a verdict, else the next that nobody is at.
  */
 static uint32_t next_target(struct member_table *table)
@@ -100,14 +114,23 @@ static uint32_t next_target(struct member_table *table)
             entry->status == MEMBER_ALIVE && entry->inquiry == NULL)
             return retry;
     }
-    if (table->roster.live.count <= CHOOSE_MAX)
-        return longest_silent(table);
-    for (size_t i = 0; i < CHOOSE_MAX; i++) {
-        uint32_t slot = roster_next_probe(&table->roster, &table->prng);
-        if (roster_at(&table->roster, slot)->inquiry == NULL)
-            return slot;
+    return choose(table);
+}
+
+/* Where one is missing, more may be: a rack, or our own link. Known soon, it keeps the first death
+ * from being acted on before the others are seen (7.2), and it is what lets one survivor of many
+ * find all the dead in seconds. */
+void probe_look_around(struct member_table *table, struct member_output *output)
+{
+    for (int i = 0; i < LOOK_AROUND_COUNT; i++) {
+        uint32_t slot = choose(table);
+        if (slot == SLOT_NONE)
+            return;
+        const struct entry *entry = roster_at(&table->roster, slot);
+        if (entry->status == MEMBER_ALIVE &&
+            table->now_boot_ms - entry->heard_boot_ms >= table->timing.period_ms)
+            verify_open(table, slot, output);
     }
-    return SLOT_NONE;
 }
 
 void probe_round(struct member_table *table, struct member_output *output)

@@ -133,6 +133,8 @@ void suspect_enter(struct member_table *table, struct inquiry *inquiry, enum mem
             (i == accused_before && inquiry->refused_mask >> i & 1))
             suspect_spread(table, inquiry, i, output);
     inquiry_due(table, inquiry, table->now_ms);
+    if (accused_before == 0)
+        probe_look_around(table, output);
     suspect_reckon(table, inquiry, output);
 }
 

@@ -122,7 +122,8 @@ void member_set_seeds(struct member_table *table, struct instant now, const stru
 {
     clock_enter(table, now);
     table->seeds_count = seeds_count < MEMBER_SEEDS_MAX ? seeds_count : MEMBER_SEEDS_MAX;
-    memcpy(table->seeds, seeds, table->seeds_count * sizeof(*seeds));
+    for (size_t i = 0; i < table->seeds_count; i++)
+        table->seeds[i] = seeds[i];
     if (table->started && roster_live_count(&table->roster) == 1)
         table->seed_due_ms = table->now_ms;
 }

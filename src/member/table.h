@@ -186,6 +186,8 @@ void change_forget(struct member_table *table, uint32_t slot, struct member_outp
 /* ---- probe.c */
 void probe_round(struct member_table *table, struct member_output *output);
 void probe_step(struct member_table *table, struct inquiry *inquiry, struct member_output *output);
+/* Verifies some of those who have been silent for a period. */
+void probe_look_around(struct member_table *table, struct member_output *output);
 uint32_t entry_flaps(const struct member_table *table, const struct entry *entry);
 
 /* ---- relay.c */
