@@ -279,6 +279,22 @@ START_TEST(a_paused_end_hears_nothing_until_resumed)
 }
 END_TEST
 
+START_TEST(a_paused_end_that_is_closed_ends_in_order)
+{
+    open_client_and_server();
+    far_end.pauses_after_data = true;
+    near_end.to_send_bytes = 5000000;
+    open_near(0, &server.address);
+    run_until(far_end.received_bytes > 0);
+    net_tunnel_close(far_end.tunnel);
+    run_until(near_end.closed_count == 1);
+    ck_assert_msg(!near_end.failed, "%s", near_end.error.message);
+    ck_assert_uint_eq(far_end.closed_count, 0);
+    run_until(stats_of(&server)->connections_count == 0);
+    close_client_and_server();
+}
+END_TEST
+
 START_TEST(a_tunnel_that_cannot_be_is_explained)
 {
     open_client_and_server();
@@ -354,6 +370,7 @@ int main(void)
     tcase_add_test(cases, close_lets_go_at_once_and_still_delivers);
     tcase_add_test(cases, a_tunnel_may_be_closed_from_inside_its_callback);
     tcase_add_test(cases, a_paused_end_hears_nothing_until_resumed);
+    tcase_add_test(cases, a_paused_end_that_is_closed_ends_in_order);
     tcase_add_test(cases, a_tunnel_that_cannot_be_is_explained);
     tcase_add_test(cases, a_server_that_takes_no_notice_is_timed_out);
     tcase_add_test(cases, a_peer_that_dies_in_the_middle_is_an_error);

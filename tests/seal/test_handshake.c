@@ -130,6 +130,45 @@ START_TEST(strangers_and_mistakes_are_refused_for_their_reason)
 }
 END_TEST
 
+/* A member can make a hello that verifies around a point of small order, with which anybody knows
+ * the shared secret. */
+START_TEST(a_genuine_hello_with_a_small_order_point)
+{
+    struct seal_handshake_config responder = {.cluster = &pair.clusters[1],
+                                              .identity = &pair.identities[1]};
+    uint8_t hello[SEAL_HANDSHAKE_HELLO_BYTES] = {1, 1, 0, SEAL_PURPOSE_GOSSIP};
+    uint8_t out[SEAL_HANDSHAKE_OUT_BYTES_MAX];
+    size_t used_bytes = 0;
+    size_t out_bytes = 0;
+    crypto_generichash_state state;
+    (void)crypto_generichash_init(&state, pair.clusters[0].keys[0].bytes, SEAL_KEY_BYTES, 16);
+    (void)crypto_generichash_update(&state, (const uint8_t *)"shoal hello 1", 13);
+    (void)crypto_generichash_update(&state, pair.clusters[0].id, SEAL_CLUSTER_ID_BYTES);
+    (void)crypto_generichash_update(&state, hello, 36);
+    (void)crypto_generichash_final(&state, hello + 36, 16);
+    seal_handshake_init_responder(&pair.ends[1], &responder, (const uint8_t[32]){0x10});
+    struct bytes in = {hello, sizeof(hello)};
+    ck_assert_int_eq(seal_handshake_feed(&pair.ends[1], in, &used_bytes, out, &out_bytes),
+                     SEAL_FORGED);
+    ck_assert_uint_eq(out_bytes, 0);
+}
+END_TEST
+
+/* Knowing the cluster's key and a node's public key is not being that node. */
+START_TEST(a_member_cannot_pass_for_another)
+{
+    struct seal_identity victim = fixture_identity(9);
+    for (int liar = 0; liar < 2; liar++) {
+        pair_init(&pair);
+        memcpy(pair.identities[liar].public_key, victim.public_key, sizeof(victim.public_key));
+        pair.identities[liar].id = victim.id;
+        pair.expected_id = liar == 1 ? victim.id : 0;
+        ck_assert(!pair_run(&pair));
+        ck_assert_int_eq(pair.verdicts[1 - liar], SEAL_FORGED);
+    }
+}
+END_TEST
+
 START_TEST(another_protocol_is_known_by_its_first_byte)
 {
     uint8_t seed[32] = {0x10};
@@ -188,6 +227,8 @@ int main(void)
     tcase_add_test(cases, bytes_after_the_handshake_are_left_alone);
     tcase_add_test(cases, no_changed_byte_survives);
     tcase_add_test(cases, strangers_and_mistakes_are_refused_for_their_reason);
+    tcase_add_test(cases, a_genuine_hello_with_a_small_order_point);
+    tcase_add_test(cases, a_member_cannot_pass_for_another);
     tcase_add_test(cases, another_protocol_is_known_by_its_first_byte);
     tcase_add_test(cases, a_replayed_initiator_fails);
     return fixture_run(cases, "seal-handshake");
