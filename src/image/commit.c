@@ -107,8 +107,8 @@ static int unpack_into(struct commit *commit, const struct plan_layer *layer, in
     int fd = bundle_open(commit->bundle, layer->file, error);
     int result = fd < 0 ? -1 : 0;
     if (result == 0)
-        result = layer_unpack(fd, root_fd, &commit->options->limits, &commit->bytes_left, &info,
-                              commit->warnings, error);
+        result = layer_unpack(fd, layer->file->digest, root_fd, &commit->options->limits,
+                              &commit->bytes_left, &info, commit->warnings, error);
     files_close(fd);
     files_close(root_fd);
     if (result == 0)

@@ -6,7 +6,8 @@
 
 #include "image/reference.h"
 
-struct digest; /* running hash */
+/* A running hash. Big things are hashed by a thread of its own while the caller goes on. */
+struct digest;
 
 struct digest *digest_new(void);
 void digest_free(struct digest *digest); /* NULL is fine */

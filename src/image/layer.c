@@ -73,14 +73,23 @@ static void unpack_fini(struct unpack *unpack)
     tar_free(unpack->tar);
 }
 
-int layer_unpack(int fd, int dir_fd, const struct image_limits *limits, uint64_t *bytes_left,
-                 struct layer_info *ret_info, struct image_texts *warnings, struct error *error)
+static int unpack_all(struct unpack *unpack, struct error *error)
+{
+    if (unpack_entries(unpack, error) < 0 || set_directory_times(unpack, error) < 0)
+        return -1;
+    return tar_drain(unpack->tar, error);
+}
+
+int layer_unpack(int fd, const char *file_digest, int dir_fd, const struct image_limits *limits,
+                 uint64_t *bytes_left, struct layer_info *ret_info, struct image_texts *warnings,
+                 struct error *error)
 {
     struct stream *stream = NULL;
     struct stream_limits stream_limits = stream_limits_of(limits);
     if (stream_new(fd, &stream_limits, &stream, error) < 0)
         return -1;
-    struct digest *digest = digest_new();
+    bool is_plain = stream_format_of(stream) == STREAM_PLAIN;
+    struct digest *digest = is_plain ? NULL : digest_new();
     struct unpack unpack = {
         .root_fd = dir_fd,
         .limits = limits,
@@ -89,13 +98,12 @@ int layer_unpack(int fd, int dir_fd, const struct image_limits *limits, uint64_t
         .parent_fd = -1,
         .tar = tar_new(stream, digest, TAR_END_OPTIONAL),
     };
-    int result = unpack_entries(&unpack, error);
-    if (result == 0)
-        result = set_directory_times(&unpack, error);
-    if (result == 0)
-        result = tar_drain(unpack.tar, error);
+    int result = unpack_all(&unpack, error);
     if (result == 0) {
-        digest_take(digest, unpack.info.diff_id);
+        if (is_plain)
+            memcpy(unpack.info.diff_id, file_digest, strlen(file_digest) + 1);
+        else
+            digest_take(digest, unpack.info.diff_id);
         *ret_info = unpack.info;
     }
     unpack_fini(&unpack);

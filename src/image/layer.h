@@ -21,13 +21,15 @@ struct layer_info {
 
 /*
  * Unpacks the tar (plain, gzip, zstd) in `fd` into the empty directory `dir_fd` and says what it
- * was. `bytes_left` is what this load may still unpack and is reduced. On failure the directory
- * holds rubbish for the caller to remove. ERROR_DENIED: an entry tries to leave the directory or
- * goes through a symbolic link; ERROR_CORRUPT, ERROR_LIMIT, ERROR_NO_SPACE, ERROR_UNSUPPORTED (a
- * file system without extended attributes).
+ * was. `file_digest` is the known digest of the bytes in `fd`: for a plain tar it is the diff id,
+ * and they are not hashed again. `bytes_left` is what this load may still unpack and is reduced. On
+ * failure the directory holds rubbish for the caller to remove. ERROR_DENIED: an entry tries to
+ * leave the directory or goes through a symbolic link; ERROR_CORRUPT, ERROR_LIMIT, ERROR_NO_SPACE,
+ * ERROR_UNSUPPORTED (a file system without extended attributes).
  */
-int layer_unpack(int fd, int dir_fd, const struct image_limits *limits, uint64_t *bytes_left,
-                 struct layer_info *ret_info, struct image_texts *warnings, struct error *error);
+int layer_unpack(int fd, const char *file_digest, int dir_fd, const struct image_limits *limits,
+                 uint64_t *bytes_left, struct layer_info *ret_info, struct image_texts *warnings,
+                 struct error *error);
 
 /* Only reads and hashes it. */
 int layer_diff_id(int fd, const struct image_limits *limits,

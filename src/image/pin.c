@@ -126,11 +126,16 @@ void store_free_pins(struct image_store *store)
     mem_free(store->pins);
 }
 
-/* A link cannot be overwritten: a new one beside, renamed over it. */
+/* A new link is one step; one that is there cannot be overwritten: another beside, renamed over it.
+ */
 static int write_pin(struct image_store *store, const char *name, const char *image_id,
                      struct error *error)
 {
     char tmp_name[48];
+    if (symlinkat(image_id, store->pins_fd, name) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return error_set_errno(error, errno, "pin %s", name);
     store_tmp_name(store, "pin", tmp_name);
     if (symlinkat(image_id, store->tmp_fd, tmp_name) < 0)
         return error_set_errno(error, errno, "pin %s", name);

@@ -418,16 +418,27 @@ char *read_text(const char *path)
     return text;
 }
 
+/* Of the whole run; a test that fails does not get to its tear_down. */
+static char run_dir[] = "/tmp/shoal-test-image-XXXXXX";
+
 static void set_up(void)
 {
     fixture_error = ERROR_INIT;
-    (void)snprintf(fixture_dir, sizeof(fixture_dir), "/tmp/shoal-test-image-XXXXXX");
+    (void)snprintf(fixture_dir, sizeof(fixture_dir), "%s/XXXXXX", run_dir);
     ck_assert_ptr_nonnull(mkdtemp(fixture_dir));
+}
+
+static int remove_run_dir(void)
+{
+    int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = files_remove_tree(fd, strrchr(run_dir, '/') + 1);
+    files_close(fd);
+    return result;
 }
 
 static void tear_down(void)
 {
-    int fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ck_assert_int_eq(files_remove_tree(fd, strrchr(fixture_dir, '/') + 1), 0);
     (void)close(fd);
 }
@@ -438,6 +449,8 @@ int fixture_run(TCase *cases, const char *name)
         (void)fprintf(stderr, "needs root\n");
         return 77; /* meson: skipped */
     }
+    if (mkdtemp(run_dir) == NULL)
+        return 1;
     Suite *suite = suite_create(name);
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_set_timeout(cases, 120);
@@ -446,5 +459,5 @@ int fixture_run(TCase *cases, const char *name)
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return remove_run_dir() == 0 && failed == 0 ? 0 : 1;
 }
