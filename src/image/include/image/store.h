@@ -5,8 +5,8 @@
  *   index.json                images and their references; replaced atomically
  *   blobs/sha256/<hex>        manifests, configurations, layers as they came
  *   layers/<diff id>/fs       unpacked, ready as an overlay lowerdir; layer.json beside it
- *   pins/<name> -> <image id> what running pods hold (dangling symbolic links: created in one
- * atomic step) tmp/                      everything unfinished; emptied at open
+ *   pins/<name> -> <image id> what running pods hold: dangling symbolic links, made in one step
+ *   tmp/                      everything unfinished; emptied at open
  *
  * Invariants: whatever has a name outside tmp/ is complete, synced and verified by its digest;
  * index.json only names what was complete before it; so a crash at any moment leaves the old or the
@@ -106,8 +106,8 @@ void image_load_abort(struct image_load *load); /* NULL is fine */
 
 /*
  * Finds by reference (short or full), by "name@sha256:..." or by digest of the manifest, of the
- * index it was chosen from, or of the configuration. Reads and verifies two small files: about 100
- * us. The caller frees with image_free(). ERROR_NOT_FOUND; ERROR_INVALID: not a reference;
+ * index it was chosen from, or of the configuration. Reads and verifies the configuration: about
+ * 100 us. The caller frees with image_free(). ERROR_NOT_FOUND; ERROR_INVALID: not a reference;
  * ERROR_CORRUPT: a file of the image is damaged or gone (load it again).
  */
 int image_store_find(struct image_store *store, const char *reference, struct image **ret_image,
