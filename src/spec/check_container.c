@@ -1,5 +1,6 @@
 /* What Kubernetes says about containers beyond the shape of their fields. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -184,32 +185,45 @@ void spec_check_security(struct spec_checker *checker, json_t *object, const str
 
 /* --- the container --- */
 
+/* The index of the item that first had this key; its own when it is the first. `seen` is a map from
+ * key to index. */
+static size_t first_with(json_t *seen, const char *key, size_t index)
+{
+    const json_t *earlier = json_object_get(seen, key);
+    if (earlier != NULL)
+        return (size_t)json_integer_value(earlier);
+    spec_json_put(seen, key, json_integer((json_int_t)index));
+    return index;
+}
+
+static void check_port(struct spec_checker *checker, const json_t *port, size_t index,
+                       json_t *names, json_t *numbers, const struct spec_path *path)
+{
+    const char *name = spec_json_text(port, "name");
+    const char *protocol = spec_json_text(port, "protocol");
+    char number[32];
+    snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT "/%.4s",
+             json_integer_value(json_object_get(port, "containerPort")),
+             protocol != NULL ? protocol : "");
+    size_t same_name = name != NULL ? first_with(names, name, index) : index;
+    size_t same_number = first_with(numbers, number, index);
+    if (same_name != index)
+        spec_check_report(checker, SPEC_PATH_KEY(path, "name"), SPEC_REASON_DUPLICATE,
+                          "the name '%s' is used by ports[%zu] too", name, same_name);
+    else if (same_number != index)
+        spec_check_warn(checker, path, "the same port as ports[%zu]", same_number);
+}
+
 static void check_ports(struct spec_checker *checker, const json_t *container,
                         const struct spec_path *path)
 {
     const struct spec_path *at = SPEC_PATH_KEY(path, "ports");
     const json_t *ports = json_object_get(container, "ports");
-    for (size_t i = 0; i < json_array_size(ports); i++) {
-        const json_t *port = json_array_get(ports, i);
-        const char *name = spec_json_text(port, "name");
-        for (size_t j = 0; j < i; j++) {
-            const json_t *earlier = json_array_get(ports, j);
-            const char *earlier_name = spec_json_text(earlier, "name");
-            if (name != NULL && earlier_name != NULL && strcmp(name, earlier_name) == 0) {
-                spec_check_report(checker, SPEC_PATH_KEY(SPEC_PATH_INDEX(at, i), "name"),
-                                  SPEC_REASON_DUPLICATE, "the name '%s' is used by ports[%zu] too",
-                                  name, j);
-                break;
-            }
-            if (json_equal(json_object_get(port, "containerPort"),
-                           json_object_get(earlier, "containerPort")) &&
-                json_equal(json_object_get(port, "protocol"),
-                           json_object_get(earlier, "protocol"))) {
-                spec_check_warn(checker, SPEC_PATH_INDEX(at, i), "the same port as ports[%zu]", j);
-                break;
-            }
-        }
-    }
+    json_t *names = spec_json_made(json_object()), *numbers = spec_json_made(json_object());
+    for (size_t i = 0; i < json_array_size(ports); i++)
+        check_port(checker, json_array_get(ports, i), i, names, numbers, SPEC_PATH_INDEX(at, i));
+    json_decref(names);
+    json_decref(numbers);
 }
 
 static void check_mounts(struct spec_checker *checker, json_t *container,

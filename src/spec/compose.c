@@ -12,7 +12,7 @@
 #include "json.h"
 
 /* Looked up one by one; no manifest needs more. */
-#define ANCHORS_MAX         1000
+#define ANCHORS_MAX         200
 #define KEY_SHOWN_CHARS_MAX 64
 
 struct spec_compose_anchor {
@@ -93,7 +93,7 @@ static int anchor_declare(struct spec_composer *composer, yaml_mark_t mark, cons
 {
     if (composer->anchors_count == ANCHORS_MAX)
         return spec_compose_fail(composer, mark, ERROR_LIMIT,
-                                 "more than 1000 anchors in one document");
+                                 "more than 200 anchors in one document");
     MEM_GROW(composer->anchors, composer->anchors_count, composer->anchors_capacity);
     composer->anchors[composer->anchors_count] =
         (struct spec_compose_anchor){.name = mem_strdup((const char *)name)};

@@ -72,6 +72,27 @@ static bool has_surrogates(const char *text, size_t size_bytes)
     return false;
 }
 
+/* --- directives --- */
+
+/* libyaml compares each %TAG with all before it. */
+#define DIRECTIVES_MAX 100
+
+static int check_directives(const char *text, size_t size_bytes, struct spec_position *ret_position,
+                            struct error *error)
+{
+    uint32_t line = 1, directives_count = 0;
+    for (size_t i = 0; i < size_bytes; i++) {
+        bool first = i == 0 || text[i - 1] == '\n' || text[i - 1] == '\r';
+        if (first && text[i] == '%' && ++directives_count > DIRECTIVES_MAX) {
+            *ret_position = (struct spec_position){.line = line, .column = 1};
+            return error_set(error, ERROR_LIMIT,
+                             "more than %d directives (lines with %%) in one file", DIRECTIVES_MAX);
+        }
+        line += text[i] == '\n';
+    }
+    return 0;
+}
+
 /* --- documents --- */
 
 struct reading {
@@ -160,6 +181,8 @@ int spec_documents_read(const void *text, size_t size_bytes, const struct spec_l
     if (size_bytes > limits->size_bytes_max)
         return error_set(error, ERROR_LIMIT, "%zu bytes are too large; at most %zu are read",
                          size_bytes, limits->size_bytes_max);
+    if (check_directives(text, size_bytes, ret_position, error) != 0)
+        return -1;
     struct buf replaced;
     buf_init(&replaced, size_bytes + 1);
     if (is_json(text, size_bytes) && has_surrogates(text, size_bytes)) {
