@@ -206,7 +206,8 @@ static void check_port(struct spec_checker *checker, const json_t *port, size_t 
              json_integer_value(json_object_get(port, "containerPort")),
              protocol != NULL ? protocol : "");
     size_t same_name = name != NULL ? first_with(names, name, index) : index;
-    size_t same_number = first_with(numbers, number, index);
+    bool numbered = json_object_get(port, "containerPort") != NULL;
+    size_t same_number = numbered ? first_with(numbers, number, index) : index;
     if (same_name != index)
         spec_check_report(checker, SPEC_PATH_KEY(path, "name"), SPEC_REASON_DUPLICATE,
                           "the name '%s' is used by ports[%zu] too", name, same_name);

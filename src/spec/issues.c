@@ -66,10 +66,8 @@ void spec_issue_format(const struct spec_issue *issue, const char *file, struct 
         buf_append_text(text, file);
         if (issue->position.line > 0)
             buf_printf(text, ":%u:%u", issue->position.line, issue->position.column);
-        buf_append_text(text, ": ");
+        buf_append_text(text, issue->warning ? ": warning: " : ": ");
     }
-    if (issue->warning)
-        buf_append_text(text, "warning: ");
     if (issue->path[0] != '\0')
         buf_printf(text, "%s: ", issue->path);
     buf_append_text(text, issue->message);

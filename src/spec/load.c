@@ -9,8 +9,8 @@
 #include "document.h"
 #include "json.h"
 #include "names.h"
-#include "spec/nearest.h"
 #include "spec/canonical.h"
+#include "spec/nearest.h"
 
 /* --- which kind --- */
 

@@ -5,8 +5,8 @@
 #include "base/address.h"
 #include "base/assert.h"
 #include "base/memory.h"
-#include "spec/nearest.h"
 #include "spec/kind.h"
+#include "spec/nearest.h"
 
 #define LABEL_CHARS_MAX     63
 #define PORT_NAME_CHARS_MAX 15

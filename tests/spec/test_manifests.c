@@ -21,8 +21,9 @@ static void compare_or_write(const char *yaml_path, const struct buf *descriptio
     }
     size_t expected_bytes;
     char *expected = read_file(buf_text(&path), &expected_bytes);
-    ck_assert_msg(strcmp(expected, buf_text(description)) == 0, "%s says\n%.3000s\nbut %s expects\n%.3000s",
-                  yaml_path, buf_text(description), buf_text(&path), expected);
+    ck_assert_msg(strcmp(expected, buf_text(description)) == 0,
+                  "%s says\n%.3000s\nbut %s expects\n%.3000s", yaml_path, buf_text(description),
+                  buf_text(&path), expected);
     mem_free(expected);
     buf_fini(&path);
 }
@@ -60,6 +61,26 @@ START_TEST(invalid_manifests_say_where_and_what_would_be_right)
 {
     size_t count, good = check_directory("invalid", &count);
     ck_assert_uint_eq(good, 0);
+}
+END_TEST
+
+START_TEST(the_examples_load_without_a_warning)
+{
+    size_t count;
+    char **paths = list_files(EXAMPLES, ".yaml", &count);
+    for (size_t i = 0; i < count; i++) {
+        size_t size_bytes;
+        char *text = read_file(paths[i], &size_bytes);
+        struct spec_objects objects;
+        struct spec_issues issues;
+        ck_assert_msg(spec_load(text, size_bytes, NULL, NULL, &objects, &issues) == 0, "%s",
+                      paths[i]);
+        ck_assert_msg(issues.count == 0 && objects.count > 0, "%s", paths[i]);
+        spec_objects_fini(&objects);
+        spec_issues_fini(&issues);
+        mem_free(text);
+    }
+    free_names(paths, count);
 }
 END_TEST
 
@@ -263,6 +284,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, valid_manifests_load_and_say_what_is_ignored);
     tcase_add_test(tcase, invalid_manifests_say_where_and_what_would_be_right);
+    tcase_add_test(tcase, the_examples_load_without_a_warning);
     tcase_add_test(tcase, a_file_too_large_is_refused_by_its_size_alone);
     tcase_add_test(tcase, limits_are_limits);
     tcase_add_test(tcase, the_default_namespace_is_the_callers);

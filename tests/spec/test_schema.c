@@ -109,11 +109,85 @@ START_TEST(every_field_of_kubernetes_is_in_a_class)
 }
 END_TEST
 
+/* --- the published table --- */
+
+static const char *const support_names[] = {
+    [SPEC_SUPPORTED] = "yes",
+    [SPEC_IGNORED] = "ignored",
+    [SPEC_REFUSED] = "refused",
+    [SPEC_SERVER] = "dropped",
+};
+
+static void write_rows(const struct spec_schema_object *object, const char *path, struct buf *table)
+{
+    for (size_t i = 0; i < object->fields_count; i++) {
+        const struct spec_schema_field *field = &object->fields[i];
+        struct buf name = BUF_INIT;
+        buf_printf(&name, "%s%s%s%s", path, path[0] != '\0' ? "." : "", field->name,
+                   field->shape == SPEC_SHAPE_LIST ? "[]" : "");
+        const char *note = field->reason != NULL           ? field->reason
+                           : field->support == SPEC_SERVER ? "written by the cluster"
+                           : field->required               ? "required"
+                                                           : "";
+        buf_printf(table, "| `%s` | %s | %s", buf_text(&name), support_names[field->support], note);
+        if (field->support == SPEC_SUPPORTED && field->fallback != NULL &&
+            field->fallback[0] != '{')
+            buf_printf(table, "default %s", field->fallback);
+        else if (field->support == SPEC_REFUSED && field->fallback != NULL)
+            buf_printf(table, "; %s may be said", field->fallback);
+        buf_append_text(table, " |\n");
+        if (field->object != NULL && strcmp(field->name, "template") != 0 &&
+            strcmp(field->name, "initContainers") != 0 &&
+            (path[0] == '\0' || strcmp(field->name, "spec") != 0))
+            write_rows(field->object, buf_text(&name), table);
+        buf_fini(&name);
+    }
+}
+
+START_TEST(the_published_table_is_what_the_schema_says)
+{
+    struct buf table = BUF_INIT;
+    buf_append_text(&table, "# What manifests may say\n\n"
+                            "Every field that Kubernetes has for these kinds. Refused: an error "
+                            "with the reason, unless the\n"
+                            "value is empty or says what happens anyway. Ignored: kept, with a "
+                            "warning. A field that is not\n"
+                            "here is a mistake. Written by `tests/spec/test_schema.c` from the "
+                            "tables in `src/spec`.\n");
+    for (int kind = 0; kind < SPEC_KINDS_COUNT; kind++) {
+        const struct spec_schema_object *root = spec_schema_root((enum spec_kind)kind);
+        if (root == NULL)
+            continue;
+        buf_printf(&table, "\n## %s\n\n| field | | |\n|---|---|---|\n", root->name);
+        write_rows(root, "", &table);
+        if (kind == SPEC_KIND_POD)
+            buf_append_text(&table, "\n`spec.initContainers[]` has the fields of "
+                                    "`spec.containers[]`, but no probes.\n");
+        if (kind == SPEC_KIND_DEPLOYMENT)
+            buf_append_text(&table, "\n`spec.template` has the metadata and spec of a Pod; "
+                                    "`restartPolicy` is Always.\n");
+    }
+    if (getenv("SPEC_GOLDEN_UPDATE") != NULL) {
+        FILE *file = fopen(TABLE, "wb");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_uint_eq(fwrite(table.data, 1, table.size_bytes, file), table.size_bytes);
+        fclose(file);
+    }
+    size_t size_bytes;
+    char *published = read_file(TABLE, &size_bytes);
+    ck_assert_msg(strcmp(published, buf_text(&table)) == 0,
+                  "%s is old; SPEC_GOLDEN_UPDATE=1 writes it anew", TABLE);
+    mem_free(published);
+    buf_fini(&table);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("spec/schema");
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, every_row_makes_sense);
+    tcase_add_test(tcase, the_published_table_is_what_the_schema_says);
     tcase_add_test(tcase, every_field_of_kubernetes_is_in_a_class);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

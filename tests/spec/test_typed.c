@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spec/changed.h"
 #include "spec/pod.h"
 #include "spec/workload.h"
 #include "support.h"
@@ -246,6 +247,31 @@ START_TEST(strategies_resolve_as_kubernetes_rounds)
 }
 END_TEST
 
+START_TEST(metadata_alone_makes_no_new_generation)
+{
+    static const struct {
+        const char *before, *after;
+        bool changed;
+    } cases[] = {
+        {POD(ONE), POD(ONE), false},
+        {POD(ONE),
+         "{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {x: z}}, spec: {" ONE "}}",
+         false},
+        {DEPLOYMENT("", "", "", ONE), DEPLOYMENT("", "replicas: 2, ", "", ONE), true},
+        {DEPLOYMENT("", "", "", ONE), DEPLOYMENT("", "replicas: 1, ", "", ONE), false},
+        {DEPLOYMENT("", "", "", ONE), DEPLOYMENT("", "", ", x: z", ONE), true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct spec_object before = load_one(cases[i].before), after = load_one(cases[i].after);
+        ck_assert_msg(spec_changed(canonical_bytes(&before), canonical_bytes(&after)) ==
+                          cases[i].changed,
+                      "case %zu", i);
+        spec_object_fini(&before);
+        spec_object_fini(&after);
+    }
+}
+END_TEST
+
 /* --- pods --- */
 
 static void check_texts(struct spec_texts texts, const char *const *expected, size_t count)
@@ -450,6 +476,7 @@ int main(void)
     tcase_add_test(tcase, devices_of_many_kinds_stay_sorted);
     tcase_add_test(tcase, host_ports_are_gathered);
     tcase_add_test(tcase, the_template_hash_follows_what_runs);
+    tcase_add_test(tcase, metadata_alone_makes_no_new_generation);
     tcase_add_test(tcase, strategies_resolve_as_kubernetes_rounds);
     tcase_add_test(tcase, a_pod_decodes_with_everything_in_it);
     tcase_add_test(tcase, containers_inherit_the_pods_security);

@@ -58,7 +58,8 @@ struct spec_issues {
 };
 
 void spec_issues_fini(struct spec_issues *issues);
-/* "web.yaml:12:9: spec.replicas: ..." ; file NULL: without file and position. */
+/* "web.yaml:12:9: spec.replicas: ...", "web.yaml:7:3: warning: ..."; file NULL: path and message
+ * only. */
 void spec_issue_format(const struct spec_issue *issue, const char *file, struct buf *text);
 
 /* A validated object. */
