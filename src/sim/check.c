@@ -163,14 +163,14 @@ static size_t pods_of(const struct sim_machine *machine)
 }
 
 struct claim_count {
-    size_t count;
+    size_t count, unsettled;
 };
 
 static bool count_claim(void *context, const struct wire_claim *claim)
 {
     struct claim_count *count = context;
-    (void)claim;
     count->count++;
+    count->unsettled += claim->state != WIRE_CLAIM_STATE_RUNNING;
     return true;
 }
 
@@ -207,6 +207,10 @@ bool check_quiet(struct sim *sim, char *reason)
             return false;
     struct claim_count claims = {.count = 0};
     brain_each_claim(brain, count_claim, &claims);
+    if (claims.unsettled > 0) {
+        (void)snprintf(reason, SIM_REASON_BYTES, "%zu pods start or stop", claims.unsettled);
+        return false;
+    }
     if (claims.count != pods_count) {
         (void)snprintf(reason, SIM_REASON_BYTES, "%zu claims stand for %zu pods", claims.count, pods_count);
         return false;
