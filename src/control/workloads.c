@@ -132,7 +132,9 @@ void workload_refresh(const struct control_view *view, struct control_workload *
         spec_workload_fini(&workload->spec);
     workload->spec_valid = spec_workload_decode(object->body, &spec, &error) == 0;
     workload->hlc = object->version.hlc;
-    workload->generation = object->generation;
+    /* The version's clock, not metadata.generation: of two concurrent edits the one that wins may be the one with
+     * the smaller count, and what runs in a slot must only go forward (docs/adr/0006). */
+    workload->generation = object->version.hlc;
     if (!workload->spec_valid)
         return;
     workload->spec = spec;
