@@ -2,7 +2,11 @@
 # shellcheck disable=SC2016,SC2034,SC2030,SC2031 # Conditions are given to expect_soon as text.
 # Who does not hold the cluster's key changes nothing, and is counted.
 
-refused() { machine_exec "$1" shoal gossip status -o json | jq '[.refused | .. | numbers] | add // 0'; }
+# refused VIA: how many datagrams and streams it counts as refused, of all reasons together.
+refused() {
+    machine_exec "$1" shoal gossip status -o json |
+        jq '[.net | to_entries[] | select(.key | test("refused"; "i")) | .value | .. | numbers] | add // 0'
+}
 
 case_another_clusters_token_is_refused_and_counted() {
     local before
