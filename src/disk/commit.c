@@ -7,7 +7,7 @@
 
 static int apply(struct disk *disk, MDB_txn *txn, const struct change *change)
 {
-    MDB_val key = {change->key.size_bytes, (void *)(uintptr_t)change->key.data};
+    MDB_val key = lmdb_key(change->key.data, change->key.size_bytes);
     if (change->is_delete) {
         int status = mdb_del(txn, disk->tables[change->table], &key, NULL);
         return status == MDB_NOTFOUND ? 0 : status;

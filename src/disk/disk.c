@@ -85,7 +85,7 @@ static int open_tables(MDB_env *env, const char *path, bool create,
     if (status == 0 && create) {
         uint8_t format[FORMAT_BYTES];
         format_write(format);
-        MDB_val key = {sizeof(FORMAT_KEY) - 1, (void *)(uintptr_t)FORMAT_KEY};
+        MDB_val key = lmdb_key(FORMAT_KEY, sizeof(FORMAT_KEY) - 1);
         MDB_val record = {sizeof(format), format};
         status = mdb_put(txn, root, &key, &record, 0);
     }

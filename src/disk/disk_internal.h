@@ -5,6 +5,7 @@
 #include <lmdb.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "disk/disk.h"
 
@@ -20,6 +21,14 @@ struct disk {
     uint64_t file_bytes_max;
     char path[PATH_BYTES_MAX]; /* of STATE_FILE */
 };
+
+/* LMDB takes keys without const and does not write to them. */
+static inline MDB_val lmdb_key(const void *data, size_t size_bytes)
+{
+    MDB_val key = {.mv_size = size_bytes};
+    memcpy(&key.mv_data, &data, sizeof(data));
+    return key;
+}
 
 /* lock.c: takes the directory for this process; the descriptor, or -1 and `error`. */
 int directory_lock(const char *directory, struct error *error);

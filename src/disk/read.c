@@ -19,7 +19,7 @@ int disk_get(struct disk *disk, enum disk_table table, struct bytes key, struct 
                          disk_table_name(table));
     if (begin(disk, &txn, error) != 0)
         return -1;
-    MDB_val wanted = {key.size_bytes, (void *)(uintptr_t)key.data};
+    MDB_val wanted = lmdb_key(key.data, key.size_bytes);
     MDB_val record;
     struct bytes value;
     int result = 0;

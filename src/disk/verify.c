@@ -90,7 +90,7 @@ static int walk_table(const struct walk *walk, MDB_dbi dbi, enum disk_table tabl
 static int walk_tables(const struct walk *walk)
 {
     MDB_dbi dbi = 0;
-    MDB_val key = {sizeof(FORMAT_KEY) - 1, (void *)(uintptr_t)FORMAT_KEY};
+    MDB_val key = lmdb_key(FORMAT_KEY, sizeof(FORMAT_KEY) - 1);
     MDB_val record;
     int status = mdb_dbi_open(walk->txn, NULL, 0, &dbi);
     if (status == 0)

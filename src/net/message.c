@@ -12,9 +12,11 @@ struct waiting {
     uint8_t data[];
 };
 
+STAILQ_HEAD(waiting_queue, waiting);
+
 /* Invariant: `waiting` is empty once the connection is open. */
 struct messages {
-    STAILQ_HEAD(, waiting) waiting;
+    struct waiting_queue waiting;
     size_t waiting_count;
     size_t waiting_bytes;
     size_t unsent_count; /* given to the connection since its queue was last empty */
@@ -203,7 +205,7 @@ static bool serves(const struct connection *connection, uint64_t to_id,
 
 static struct connection *find(struct net *net, uint64_t to_id, const struct address *address)
 {
-    struct connection *connection;
+    struct connection *connection = NULL;
     struct connection *opening = NULL;
     TAILQ_FOREACH (connection, &net->connections, entry) {
         if (!serves(connection, to_id, address))

@@ -22,6 +22,8 @@ struct watch {
     uv_poll_t poll;
 };
 
+LIST_HEAD(watch_list, watch);
+
 /* Invariant: freed when handles_count, the timer and all watches not yet closed, is 0. */
 struct net_resolve {
     uv_loop_t *loop;
@@ -38,7 +40,7 @@ struct net_resolve {
     struct error error;
     uv_timer_t timer;
     size_t handles_count;
-    LIST_HEAD(, watch) watches;
+    struct watch_list watches;
 };
 
 static void release(struct net_resolve *resolve)
