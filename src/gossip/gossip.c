@@ -58,13 +58,17 @@ static uint32_t log2_up(size_t n)
     return result;
 }
 
-/* proto/gossip.md 8.2: factor * log2(N + 1), the factor in halves. With 1 a rumour misses a member
- * of 1,000 now and then at 1% loss and anti-entropy has to find out; accusations and refutations
- * race a window of 600 ms, so they get twice that. */
+/* proto/gossip.md 8.2. Told k times by each, a rumour misses a member with probability e^-k or
+ * less, so that N members need k = ln N + 7 for one miss in a thousand rumours; anti-entropy finds
+ * those. Small clusters need less, because each flush already reaches most of them. Accusations and
+ * refutations race a window of 600 ms: 2 log2 N. */
 uint32_t gossip_transmissions(enum gossip_class class, size_t members_count)
 {
-    uint32_t halves = class == GOSSIP_SYSTEM ? 4 : 3;
-    uint32_t count = (halves * log2_up(members_count + 1) + 1) / 2;
+    uint32_t doublings = log2_up(members_count + 1);
+    uint32_t count = 2 * doublings;
+    uint32_t enough = 6 + (3 * doublings + 3) / 4;
+    if (class == GOSSIP_STATE && count > enough)
+        count = enough;
     return count > GOSSIP_FANOUT ? count : GOSSIP_FANOUT;
 }
 
@@ -101,6 +105,15 @@ static void supersede(struct gossip *gossip, struct lane *lane, uint64_t key, ui
     }
 }
 
+/* News after a pause leaves almost at once, so that three hops fit into 30 ms; news in a row is
+ * gathered. */
+static boot_ms_t news_due(const struct gossip *gossip, struct instant now)
+{
+    boot_ms_t soon = now.boot_ms + gossip->config.coalesce_ms / 5;
+    boot_ms_t next = gossip->flushed_boot_ms + gossip->config.coalesce_ms;
+    return gossip->flushed_boot_ms == 0 || next < soon ? soon : next;
+}
+
 enum gossip_verdict gossip_enqueue(struct gossip *gossip, struct instant now,
                                    enum gossip_class class, uint64_t key, uint64_t variant,
                                    uint64_t origin, struct bytes message)
@@ -114,7 +127,7 @@ enum gossip_verdict gossip_enqueue(struct gossip *gossip, struct instant now,
     }
     struct rumour *rumour = lane_add(lane, ++gossip->sequence, key, variant, origin, message);
     rumour->class = class;
-    boot_ms_t due = now.boot_ms + gossip->config.coalesce_ms;
+    boot_ms_t due = news_due(gossip, now);
     if (due < gossip->due_boot_ms)
         gossip->due_boot_ms = due;
     gossip->stats.queued++;
@@ -204,6 +217,7 @@ bool gossip_flush_due(const struct gossip *gossip, struct instant now)
 void gossip_flushed(struct gossip *gossip, struct instant now, size_t members_count)
 {
     size_t count = 0;
+    gossip->flushed_boot_ms = now.boot_ms;
     if (members_count < 2)
         gossip_clear(gossip);
     for (int class = 0; class < GOSSIP_CLASS_COUNT; class ++)

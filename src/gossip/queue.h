@@ -51,6 +51,7 @@ struct gossip {
     uint64_t sequence;
     uint64_t pass;
     boot_ms_t due_boot_ms;
+    boot_ms_t flushed_boot_ms; /* 0: never */
     enum gossip_class large_turn;
     struct gossip_stats stats;
 };

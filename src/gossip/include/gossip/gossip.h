@@ -36,7 +36,8 @@ enum gossip_class {
 struct gossip_config {
     size_t rumours_max;    /* 0: 8,192 */
     size_t bytes_max;      /* of all messages; 0: 16 MiB */
-    uint32_t coalesce_ms;  /* from the first new rumour to its flush; 0: 10 */
+    uint32_t coalesce_ms;  /* between two flushes with news, at least; the first after a pause
+                              waits a fifth of it; 0: 10 */
     uint32_t round_gap_ms; /* between flushes of the same rumours; 0: 50 */
 };
 

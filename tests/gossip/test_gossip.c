@@ -1,0 +1,502 @@
+/* The rumour queue by itself, and how rumours spread among many queues. proto/gossip.md 8. */
+#include "gossip/gossip.h"
+
+#include "base/memory.h"
+#include "base/prng.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct instant start = {.boot_ms = 1000, .wall_ms = 1000};
+
+static struct gossip *queue_of(size_t rumours_max, size_t bytes_max)
+{
+    return gossip_new(&(struct gossip_config){.rumours_max = rumours_max, .bytes_max = bytes_max});
+}
+
+/* A rumour whose text is its key, padded with dots to `size_bytes`. */
+static enum gossip_verdict say(struct gossip *gossip, enum gossip_class class, uint64_t key,
+                               uint64_t variant, uint64_t origin, size_t size_bytes)
+{
+    struct buf message = BUF_INIT;
+    buf_printf(&message, "<%llu", (unsigned long long)key);
+    while (message.size_bytes + 1 < size_bytes)
+        buf_append_byte(&message, '.');
+    buf_append_byte(&message, '>');
+    enum gossip_verdict verdict = gossip_enqueue(gossip, start, class, key, variant, origin,
+                                                 (struct bytes){message.data, message.size_bytes});
+    buf_fini(&message);
+    gossip_validate(gossip);
+    return verdict;
+}
+
+static size_t count_in(const struct buf *packet, uint64_t key)
+{
+    char text[32];
+    size_t count = 0,
+           length = (size_t)snprintf(text, sizeof(text), "<%llu", (unsigned long long)key);
+    for (size_t i = 0; i + length < packet->size_bytes; i++)
+        count += memcmp(packet->data + i, text, length) == 0 &&
+                 (packet->data[i + length] == '.' || packet->data[i + length] == '>');
+    return count;
+}
+
+static size_t queued(const struct gossip *gossip)
+{
+    struct gossip_stats stats;
+    gossip_stats(gossip, &stats);
+    return stats.rumours_count[0] + stats.rumours_count[1];
+}
+
+START_TEST(test_a_rumour_is_told_so_often_and_then_forgotten)
+{
+    static const struct {
+        enum gossip_class class;
+        size_t members;
+        uint32_t times;
+    } cases[] = {
+        {GOSSIP_SYSTEM, 2, 4},    {GOSSIP_STATE, 2, 4},      {GOSSIP_SYSTEM, 5, 6},
+        {GOSSIP_STATE, 5, 6},     {GOSSIP_SYSTEM, 64, 14},   {GOSSIP_STATE, 64, 12},
+        {GOSSIP_STATE, 1000, 14}, {GOSSIP_STATE, 10000, 17},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gossip *gossip = queue_of(0, 0);
+        say(gossip, cases[i].class, 1, 0, 7, 50);
+        uint32_t times = 0;
+        struct buf packet = BUF_INIT;
+        while (gossip_fill(gossip, &packet, 1185, cases[i].members, true) > 0) {
+            ck_assert_uint_eq(count_in(&packet, 1), 1);
+            buf_clear(&packet);
+            times++;
+        }
+        ck_assert_uint_eq(times, cases[i].times);
+        ck_assert_uint_eq(times, gossip_transmissions(cases[i].class, cases[i].members));
+        ck_assert_uint_eq(queued(gossip), 0);
+        buf_fini(&packet);
+        gossip_free(gossip);
+    }
+}
+END_TEST
+
+START_TEST(test_newer_takes_the_place_of_older)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    say(gossip, GOSSIP_SYSTEM, 1, 10, 10, 50);
+    say(gossip, GOSSIP_SYSTEM, 1, 11, 11, 50); /* another accuser: both stay */
+    say(gossip, GOSSIP_SYSTEM, 2, 10, 10, 50);
+    ck_assert_uint_eq(queued(gossip), 3);
+    say(gossip, GOSSIP_SYSTEM, 1, 11, 11, 60);
+    ck_assert_uint_eq(queued(gossip), 3);
+    say(gossip, GOSSIP_STATE, 1, 0, 12, 50); /* another class: another key */
+    ck_assert_uint_eq(queued(gossip), 4);
+    say(gossip, GOSSIP_SYSTEM, 1, 0, 1, 50); /* the refutation replaces all accusers */
+    ck_assert_uint_eq(queued(gossip), 3);
+    gossip_forget(gossip, GOSSIP_SYSTEM, 1);
+    ck_assert_uint_eq(queued(gossip), 2);
+    gossip_forget(gossip, GOSSIP_SYSTEM, 99);
+    gossip_validate(gossip);
+    gossip_free(gossip);
+}
+END_TEST
+
+START_TEST(test_least_told_first)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    struct buf packet = BUF_INIT;
+    for (uint64_t key = 1; key <= 6; key++)
+        say(gossip, GOSSIP_STATE, key, 0, 7, 500);
+    for (int round = 0; round < 3; round++) { /* two fit a packet */
+        buf_clear(&packet);
+        ck_assert_uint_eq(gossip_fill(gossip, &packet, 1185, 64, true), 2);
+        for (uint64_t key = 1; key <= 6; key++)
+            ck_assert_uint_eq(count_in(&packet, key),
+                              key == 2 * (uint64_t)round + 1 || key == 2 * (uint64_t)round + 2);
+    }
+    buf_fini(&packet);
+    gossip_free(gossip);
+}
+END_TEST
+
+/* Continuing packets for one target repeat nothing; a fresh target gets all of it again. */
+START_TEST(test_packets_for_one_target_repeat_nothing)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    for (uint64_t key = 1; key <= 9; key++)
+        say(gossip, GOSSIP_STATE, key, 0, key, 400);
+    for (int target = 0; target < GOSSIP_FANOUT; target++) {
+        struct buf packet = BUF_INIT, all = BUF_INIT;
+        bool fresh = true;
+        while (gossip_fill(gossip, &packet, 1185, 64, fresh) > 0) {
+            ck_assert_uint_le(packet.size_bytes, 1185);
+            buf_append(&all, packet.data, packet.size_bytes);
+            buf_clear(&packet);
+            fresh = false;
+            gossip_validate(gossip);
+        }
+        for (uint64_t key = 1; key <= 9; key++)
+            ck_assert_uint_eq(count_in(&all, key), 1);
+        buf_fini(&packet);
+        buf_fini(&all);
+    }
+    gossip_free(gossip);
+}
+END_TEST
+
+/* The packet has something in it already: only the rest is used. */
+START_TEST(test_piggyback_fills_what_is_left)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    struct buf packet = BUF_INIT;
+    for (uint64_t key = 1; key <= 9; key++)
+        say(gossip, GOSSIP_SYSTEM, key, 0, key, key * 40);
+    buf_printf(&packet, "%0100d", 0);
+    ck_assert_uint_gt(gossip_fill(gossip, &packet, 400, 64, true), 0);
+    ck_assert_uint_le(packet.size_bytes, 400);
+    size_t before = packet.size_bytes;
+    ck_assert_uint_eq(gossip_fill(gossip, &packet, before, 64, true), 0);
+    ck_assert_uint_eq(gossip_fill(gossip, &packet, before - 50, 64, true), 0);
+    ck_assert_uint_eq(packet.size_bytes, before);
+    buf_fini(&packet);
+    gossip_free(gossip);
+}
+END_TEST
+
+/* Edge case "system rumours starving others", and the reverse. Fails without: `half` in
+ * gossip_fill. */
+START_TEST(test_neither_class_starves_the_other)
+{
+    for (int busy = 0; busy < 2; busy++) {
+        struct gossip *gossip = queue_of(0, 0);
+        struct buf packet = BUF_INIT;
+        enum gossip_class many = busy == 0 ? GOSSIP_SYSTEM : GOSSIP_STATE;
+        enum gossip_class few = busy == 0 ? GOSSIP_STATE : GOSSIP_SYSTEM;
+        uint64_t key = 1000;
+        for (int i = 0; i < 200; i++)
+            say(gossip, many, key++, 0, 7, 100);
+        say(gossip, few, 1, 0, 8, 100);
+        for (uint32_t i = 0; i < gossip_transmissions(few, 64); i++) {
+            for (int j = 0; j < 20; j++)
+                say(gossip, many, key++, 0, 7, 100); /* never ending */
+            buf_clear(&packet);
+            ck_assert_uint_ge(gossip_fill(gossip, &packet, 1185, 64, true), 10);
+            ck_assert_uint_eq(count_in(&packet, 1), 1);
+        }
+        buf_fini(&packet);
+        gossip_free(gossip);
+    }
+}
+END_TEST
+
+/* chitchat's lesson: a chatty origin delays itself only. Fails without: the tags in lane_next_tag.
+ */
+START_TEST(test_a_chatty_origin_does_not_delay_the_others)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    struct buf packet = BUF_INIT;
+    for (uint64_t key = 1000; key < 1500; key++)
+        say(gossip, GOSSIP_STATE, key, 0, 7, 100);
+    for (uint64_t origin = 1; origin <= 5; origin++)
+        say(gossip, GOSSIP_STATE, origin, 0, 100 + origin, 100);
+    ck_assert_uint_eq(gossip_fill(gossip, &packet, 1185, 64, true), 11);
+    for (uint64_t origin = 1; origin <= 5; origin++)
+        ck_assert_uint_eq(count_in(&packet, origin), 1);
+    buf_fini(&packet);
+    gossip_free(gossip);
+}
+END_TEST
+
+/* Edge case "unbounded queue without peers". */
+START_TEST(test_alone_nothing_is_kept_and_limits_hold)
+{
+    struct gossip *gossip = queue_of(100, 20000);
+    struct buf packet = BUF_INIT;
+    struct gossip_stats stats;
+    for (uint64_t key = 1; key <= 1000; key++)
+        say(gossip, key % 3 == 0 ? GOSSIP_SYSTEM : GOSSIP_STATE, key, 0, key % 7, 150);
+    gossip_stats(gossip, &stats);
+    ck_assert_uint_le(stats.rumours_count[0] + stats.rumours_count[1], 100);
+    ck_assert_uint_le(stats.bytes[0] + stats.bytes[1], 20000);
+    ck_assert_uint_gt(stats.dropped, 800);
+    ck_assert(gossip_flush_due(gossip, (struct instant){.boot_ms = 2000}));
+    ck_assert_uint_eq(gossip_fill(gossip, &packet, 1185, 1, true), 0);
+    gossip_flushed(gossip, (struct instant){.boot_ms = 2000}, 1);
+    ck_assert_uint_eq(queued(gossip), 0);
+    ck_assert_uint_eq(gossip_deadline(gossip), BOOT_MS_NEVER);
+    buf_fini(&packet);
+    gossip_free(gossip);
+}
+END_TEST
+
+/* At the limit the most told goes, not the newest; one class cannot push out the other. */
+START_TEST(test_at_the_limit_the_most_told_is_dropped)
+{
+    struct gossip *gossip = queue_of(20, 1 << 20);
+    struct buf packet = BUF_INIT;
+    for (uint64_t key = 1; key <= 10; key++)
+        say(gossip, GOSSIP_STATE, key, 0, key, 200);
+    say(gossip, GOSSIP_SYSTEM, 500, 0, 1, 50);
+    ck_assert_uint_eq(gossip_fill(gossip, &packet, 800, 64, true), 4); /* three of the state */
+    for (uint64_t key = 11; key <= 13; key++)
+        ck_assert_int_eq(say(gossip, GOSSIP_STATE, key, 0, key, 200), GOSSIP_QUEUED);
+    struct buf all = BUF_INIT;
+    gossip_fill(gossip, &all, 100000, 64, true);
+    for (uint64_t key = 4; key <= 13; key++)
+        ck_assert_uint_eq(count_in(&all, key), 1);
+    for (uint64_t key = 1; key <= 3; key++)
+        ck_assert_uint_eq(count_in(&all, key), 0);
+    ck_assert_uint_eq(count_in(&all, 500), 1);
+    buf_fini(&packet);
+    buf_fini(&all);
+    gossip_free(gossip);
+}
+END_TEST
+
+START_TEST(test_large_rumours_go_by_stream_once)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    struct buf packet = BUF_INIT, large = BUF_INIT;
+    say(gossip, GOSSIP_STATE, 1, 0, 7, 50000);
+    say(gossip, GOSSIP_SYSTEM, 2, 0, 7, GOSSIP_SMALL_BYTES_MAX + 1);
+    say(gossip, GOSSIP_STATE, 3, 0, 7, GOSSIP_SMALL_BYTES_MAX);
+    ck_assert_uint_eq(gossip_fill(gossip, &packet, 1185, 64, true), 1);
+    ck_assert_uint_eq(count_in(&packet, 3), 1);
+    size_t taken = 0;
+    while (gossip_take_large(gossip, &large)) {
+        taken++;
+        gossip_validate(gossip);
+    }
+    ck_assert_uint_eq(taken, 2);
+    ck_assert_uint_eq(count_in(&large, 1), 1);
+    ck_assert_uint_eq(count_in(&large, 2), 1);
+    /* One too large for its class is refused, not an error. */
+    struct gossip *small = queue_of(0, 4000);
+    ck_assert_int_eq(say(small, GOSSIP_STATE, 1, 0, 7, 3000), GOSSIP_DROPPED);
+    ck_assert_uint_eq(queued(small), 0);
+    gossip_free(small);
+    buf_fini(&packet);
+    buf_fini(&large);
+    gossip_free(gossip);
+}
+END_TEST
+
+START_TEST(test_flush_times)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    struct buf packet = BUF_INIT;
+    ck_assert_uint_eq(gossip_deadline(gossip), BOOT_MS_NEVER);
+    say(gossip, GOSSIP_STATE, 1, 0, 7, 50);
+    ck_assert_uint_eq(gossip_deadline(gossip), 1002); /* after a pause */
+    ck_assert(!gossip_flush_due(gossip, (struct instant){.boot_ms = 1001}));
+    ck_assert(gossip_flush_due(gossip, (struct instant){.boot_ms = 1002}));
+    gossip_flushed(gossip, (struct instant){.boot_ms = 998}, 64);
+    say(gossip, GOSSIP_STATE, 2, 0, 7, 50);
+    ck_assert_uint_eq(gossip_deadline(gossip), 1008); /* in a row */
+    gossip_flushed(gossip, (struct instant){.boot_ms = 1010}, 64);
+    ck_assert_uint_eq(gossip_deadline(gossip), 1060); /* the next round of the same rumour */
+    while (gossip_fill(gossip, &packet, 100000, 64, true) > 0)
+        ;
+    gossip_flushed(gossip, (struct instant){.boot_ms = 1060}, 64);
+    ck_assert_uint_eq(gossip_deadline(gossip), BOOT_MS_NEVER);
+    buf_fini(&packet);
+    gossip_free(gossip);
+}
+END_TEST
+
+/* ---- many queues: how fast, and does it reach all */
+
+#define NODES_MAX   64
+#define UPDATES_MAX 2000
+#define LATENCY_MS  1
+
+struct spreading {
+    struct gossip *queues[NODES_MAX];
+    size_t nodes;
+    uint32_t loss_ppm;
+    struct prng prng;
+    uint64_t now_ms;
+    uint64_t heard_ms[NODES_MAX][UPDATES_MAX + 1];
+    struct buf inbox[NODES_MAX]; /* arrives in the next millisecond */
+    size_t packets, bytes;
+};
+
+static void hear(struct spreading *spreading, size_t node, uint64_t update, size_t size_bytes)
+{
+    if (spreading->heard_ms[node][update] != 0)
+        return; /* told once, forwarded once */
+    spreading->heard_ms[node][update] = spreading->now_ms;
+    struct buf message = BUF_INIT;
+    buf_printf(&message, "<%llu", (unsigned long long)update);
+    while (message.size_bytes + 1 < size_bytes)
+        buf_append_byte(&message, '.');
+    buf_append_byte(&message, '>');
+    (void)gossip_enqueue(spreading->queues[node], (struct instant){.boot_ms = spreading->now_ms},
+                         GOSSIP_STATE, update, 0, update % spreading->nodes,
+                         (struct bytes){message.data, message.size_bytes});
+    buf_fini(&message);
+}
+
+static void receive_all(struct spreading *spreading, size_t node, size_t size_bytes)
+{
+    struct buf inbox = spreading->inbox[node];
+    spreading->inbox[node] = BUF_INIT;
+    for (size_t i = 0; i < inbox.size_bytes; i++)
+        if (inbox.data[i] == '<')
+            hear(spreading, node, strtoull((const char *)inbox.data + i + 1, NULL, 10), size_bytes);
+    buf_fini(&inbox);
+}
+
+static void flush(struct spreading *spreading, size_t node)
+{
+    struct gossip *gossip = spreading->queues[node];
+    struct instant now = {.boot_ms = spreading->now_ms};
+    if (!gossip_flush_due(gossip, now))
+        return;
+    size_t targets[GOSSIP_FANOUT];
+    for (size_t i = 0; i < GOSSIP_FANOUT; i++) {
+        bool taken = true;
+        while (taken) {
+            targets[i] = prng_below(&spreading->prng, spreading->nodes);
+            taken = targets[i] == node;
+            for (size_t j = 0; j < i; j++)
+                taken = taken || targets[j] == targets[i];
+        }
+        struct buf packet = BUF_INIT;
+        bool fresh = true;
+        for (int j = 0; j < GOSSIP_PACKETS_MAX; j++, fresh = false) {
+            if (gossip_fill(gossip, &packet, 1185, spreading->nodes, fresh) == 0)
+                break;
+            spreading->packets++;
+            spreading->bytes += packet.size_bytes;
+            if (!prng_chance_ppm(&spreading->prng, spreading->loss_ppm))
+                buf_append(&spreading->inbox[targets[i]], packet.data, packet.size_bytes);
+            buf_clear(&packet);
+        }
+        buf_fini(&packet);
+    }
+    gossip_flushed(gossip, now, spreading->nodes);
+}
+
+static struct spreading *spreading_new(size_t nodes, uint32_t loss_ppm, uint64_t seed)
+{
+    struct spreading *spreading = MEM_NEW(struct spreading);
+    spreading->nodes = nodes;
+    spreading->loss_ppm = loss_ppm;
+    spreading->now_ms = 1000;
+    prng_seed(&spreading->prng, seed);
+    for (size_t i = 0; i < nodes; i++)
+        spreading->queues[i] = queue_of(0, 0);
+    return spreading;
+}
+
+static void spreading_free(struct spreading *spreading)
+{
+    for (size_t i = 0; i < spreading->nodes; i++) {
+        gossip_free(spreading->queues[i]);
+        buf_fini(&spreading->inbox[i]);
+    }
+    mem_free(spreading);
+}
+
+static void tick(struct spreading *spreading, size_t size_bytes)
+{
+    spreading->now_ms += LATENCY_MS;
+    for (size_t i = 0; i < spreading->nodes; i++)
+        receive_all(spreading, i, size_bytes);
+    for (size_t i = 0; i < spreading->nodes; i++)
+        flush(spreading, i);
+}
+
+static int compare_ms(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* anchors.md: update to all at 64: p50 <= 30 ms, p99 <= 150 ms at 1% loss. */
+START_TEST(test_one_update_reaches_all_of_sixty_four)
+{
+    static uint64_t delays[100 * 64];
+    size_t count = 0, missed = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct spreading *spreading = spreading_new(64, 10000, seed);
+        hear(spreading, seed % 64, 1, 250);
+        for (int i = 0; i < 1500; i++)
+            tick(spreading, 250);
+        for (size_t i = 0; i < 64; i++) {
+            if (spreading->heard_ms[i][1] == 0)
+                missed++;
+            else
+                delays[count++] = spreading->heard_ms[i][1] - 1000;
+        }
+        spreading_free(spreading);
+    }
+    qsort(delays, count, sizeof(delays[0]), compare_ms);
+    printf("one update, 64 members, 1%% loss: p50 %llu p99 %llu max %llu ms, %zu of %d missed\n",
+           (unsigned long long)delays[count / 2], (unsigned long long)delays[count * 99 / 100],
+           (unsigned long long)delays[count - 1], missed, 6400);
+    ck_assert_uint_eq(missed, 0);
+    ck_assert_uint_le(delays[count / 2], 30);
+    ck_assert_uint_le(delays[count * 99 / 100], 150);
+}
+END_TEST
+
+/* anchors.md: 200 updates a second of 250 B, 100% within 2 s (memberlist: 346 of 900 arrive). */
+START_TEST(test_a_storm_of_updates_reaches_all)
+{
+    struct spreading *spreading = spreading_new(32, 10000, 7);
+    uint64_t update = 0, worst_ms = 0;
+    size_t missed = 0;
+    uint64_t said_ms[UPDATES_MAX + 1];
+    for (int i = 0; i < 3000; i++) {
+        if (i % 5 == 0 && i < 1500) {
+            update++;
+            said_ms[update] = spreading->now_ms;
+            hear(spreading, prng_below(&spreading->prng, 32), update, 250);
+        }
+        tick(spreading, 250);
+    }
+    for (uint64_t i = 1; i <= update; i++) {
+        for (size_t j = 0; j < 32; j++) {
+            if (spreading->heard_ms[j][i] == 0)
+                missed++;
+            else if (spreading->heard_ms[j][i] - said_ms[i] > worst_ms)
+                worst_ms = spreading->heard_ms[j][i] - said_ms[i];
+        }
+    }
+    printf("storm: %llu updates, 32 members, 1%% loss: slowest %llu ms, %zu missed, %zu packets, "
+           "%zu bytes a member and second\n",
+           (unsigned long long)update, (unsigned long long)worst_ms, missed, spreading->packets,
+           spreading->bytes / 32 / 2);
+    ck_assert_uint_eq(missed, 0);
+    ck_assert_uint_le(worst_ms, 2000);
+    spreading_free(spreading);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gossip");
+    TCase *tcase = tcase_create("queue");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, test_a_rumour_is_told_so_often_and_then_forgotten);
+    tcase_add_test(tcase, test_newer_takes_the_place_of_older);
+    tcase_add_test(tcase, test_least_told_first);
+    tcase_add_test(tcase, test_packets_for_one_target_repeat_nothing);
+    tcase_add_test(tcase, test_piggyback_fills_what_is_left);
+    tcase_add_test(tcase, test_neither_class_starves_the_other);
+    tcase_add_test(tcase, test_a_chatty_origin_does_not_delay_the_others);
+    tcase_add_test(tcase, test_alone_nothing_is_kept_and_limits_hold);
+    tcase_add_test(tcase, test_at_the_limit_the_most_told_is_dropped);
+    tcase_add_test(tcase, test_large_rumours_go_by_stream_once);
+    tcase_add_test(tcase, test_flush_times);
+    tcase_add_test(tcase, test_one_update_reaches_all_of_sixty_four);
+    tcase_add_test(tcase, test_a_storm_of_updates_reaches_all);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
