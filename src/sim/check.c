@@ -321,6 +321,7 @@ void check_one_death(struct sim *sim)
         compare_placements(sim, &before, dead, "after a death");
     brain_each_claim(any_brain(sim, victim), note_placement, &healed);
     struct sim_event boot = {.kind = SIM_BOOT, .to = victim, .from = victim, .at_ms = sim->now_ms + 1};
+    boot.life = sim->machines[victim].life;
     sim_schedule(sim, &boot);
     if (!sim->result->broken && sim_run_until(sim, sim->now_ms + 20000))
         compare_placements(sim, &healed, 0, "after a return");

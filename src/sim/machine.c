@@ -157,6 +157,9 @@ static void start_pod(struct sim *sim, struct sim_machine *machine, const struct
         machine->used_memory_bytes += pod->memory_bytes;
         sim->result->pods_started++;
         check_pod_started(sim, machine, &claim);
+        sim_trace(sim, "m%u starts %.*s, slot %u of %.*s", machine->index, (int)claim.pod_name.size_bytes,
+                  (const char *)claim.pod_name.data, claim.slot.ordinal, (int)claim.workload_key.size_bytes,
+                  (const char *)claim.workload_key.data);
         schedule_pod(sim, machine, pod->uid, SIM_POD_READY, prng_between(&sim->prng, 20, 300));
     }
     wire_arena_fini(&arena);
@@ -169,6 +172,8 @@ static void stop_pod(struct sim *sim, struct sim_machine *machine, const struct 
         return;
     if (pod != NULL)
         pod->stopping = true;
+    sim_trace(sim, "m%u stops pod %02x%02x: %s", machine->index, effect->pod_uid[0], effect->pod_uid[1],
+              (const char *)effect->text.data);
     schedule_pod(sim, machine, effect->pod_uid, SIM_POD_GONE, prng_between(&sim->prng, 1, 500));
 }
 
@@ -356,8 +361,12 @@ void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
     machine->stalled = false;
     machine->life++;
     memset(machine->is_shown, 0, sizeof(machine->is_shown));
-    for (size_t i = 0; i < machine->parked_count; i++)
+    for (size_t i = 0; i < machine->parked_count; i++) {
+        /* Pods go on without the agent. */
+        if (machine->parked[i].kind == SIM_POD_READY || machine->parked[i].kind == SIM_POD_GONE)
+            pod_event(sim, machine, &machine->parked[i]);
         sim_release(machine->parked[i].payload);
+    }
     machine->parked_count = 0;
 }
 
@@ -428,6 +437,8 @@ static void deliver_now(struct sim *sim, struct sim_machine *machine, const stru
 void machine_deliver(struct sim *sim, struct sim_machine *machine, const struct sim_event *event)
 {
     if (event->kind == SIM_BOOT) {
+        if (event->life != machine->life)
+            return; /* it was started otherwise meanwhile */
         machine->powered = true;
         machine_boot(sim, machine);
     } else if (event->kind == SIM_RESUME) {
