@@ -170,8 +170,7 @@ static void mark(struct brain *brain, const struct store_change *change)
         if (change->object != NULL && change->object->body.size_bytes > 0 &&
             is_workload_key(change->key))
             control_object_changed(brain->control, change->object->uid, change->key, now_boot_ms);
-        if (change->before != NULL && is_workload_key(change->key))
-            control_object_changed(brain->control, change->before->uid, change->key, now_boot_ms);
+        control_name_changed(brain->control, change->key, now_boot_ms);
     } else if (change->type == WIRE_MESSAGE_NODE_STATUS) {
         brain->candidates_stale = true;
     }

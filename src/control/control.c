@@ -44,6 +44,11 @@ void control_object_changed(struct control *control, const uint8_t workload_uid[
     workload_due(control, workload_ensure(control, workload_uid, key), now_boot_ms);
 }
 
+void control_name_changed(struct control *control, const char *key, boot_ms_t now_boot_ms)
+{
+    workloads_name_due(control, key, now_boot_ms);
+}
+
 void control_claims_changed(struct control *control, const uint8_t workload_uid[static 16],
                             boot_ms_t now_boot_ms)
 {

@@ -131,6 +131,7 @@ void workload_postpone(struct control *control,
                        struct control_workload *workload); /* nothing due */
 struct control_workload *workloads_next_due(const struct control *control);
 void workloads_all_due(struct control *control, boot_ms_t boot_ms);
+void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms);
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);
 
 /* ---- order.c */

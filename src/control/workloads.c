@@ -57,6 +57,14 @@ void workloads_all_due(struct control *control, boot_ms_t boot_ms)
         workload_due(control, workload, boot_ms);
 }
 
+void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms)
+{
+    struct control_workload *workload = NULL;
+    RB_FOREACH(workload, control_workloads, &control->workloads)
+    if (strcmp(workload->key, key) == 0)
+        workload_due(control, workload, boot_ms);
+}
+
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms)
 {
     struct control_workload *workload = NULL;
@@ -112,18 +120,12 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
     workload->slots_count = slots_count;
 }
 
-static bool is_deleted(const struct control_view *view, const struct control_workload *workload)
-{
-    const struct store_object *successor = store_object(view->store, workload->key);
-    return successor != NULL || store_is_deleted(view->store, workload->key, workload->uid);
-}
-
-/* Decodes the newest version of the object, when it is one we have not seen. A workload whose
- * object is simply not known (yet) keeps its pods. */
+/* Decodes the newest version of the object, when it is one we have not seen. A UID that is not current under a name
+ * that we know was deleted or lost to another; where the name itself is not known (the disk was lost), its pods go on. */
 void workload_refresh(const struct control_view *view, struct control_workload *workload)
 {
     const struct store_object *object = store_object_by_uid(view->store, workload->uid);
-    workload->deleted = object == NULL && is_deleted(view, workload);
+    workload->deleted = object == NULL && store_name_known(view->store, workload->key);
     if (object == NULL || object->version.hlc == workload->hlc)
         return;
     struct error error = ERROR_INIT;

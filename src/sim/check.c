@@ -164,13 +164,17 @@ static size_t pods_of(const struct sim_machine *machine)
 
 struct claim_count {
     size_t count, unsettled;
+    char example[128]; /* of an unsettled one */
 };
 
 static bool count_claim(void *context, const struct wire_claim *claim)
 {
     struct claim_count *count = context;
     count->count++;
-    count->unsettled += claim->state != WIRE_CLAIM_STATE_RUNNING;
+    if (claim->state != WIRE_CLAIM_STATE_RUNNING && count->unsettled++ == 0)
+        (void)snprintf(count->example, sizeof(count->example), "%.*s on %016llx, %s", (int)claim->pod_name.size_bytes,
+                       (const char *)claim->pod_name.data, (unsigned long long)claim->node,
+                       wire_claim_state_name(claim->state));
     return true;
 }
 
@@ -208,7 +212,8 @@ bool check_quiet(struct sim *sim, char *reason)
     struct claim_count claims = {.count = 0};
     brain_each_claim(brain, count_claim, &claims);
     if (claims.unsettled > 0) {
-        (void)snprintf(reason, SIM_REASON_BYTES, "%zu pods start or stop", claims.unsettled);
+        (void)snprintf(reason, SIM_REASON_BYTES, "%zu pods start or stop: %s", claims.unsettled,
+                       claims.example);
         return false;
     }
     if (claims.count != pods_count) {

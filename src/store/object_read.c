@@ -69,6 +69,11 @@ void store_put_current(const struct store *store, const char *key, struct buf *o
         entry_put(store, entry_first(store, key), out);
 }
 
+bool store_name_known(const struct store *store, const char *key)
+{
+    return entry_first(store, key) != INDEX_NONE || entry_newest_tombstone(store, key) != INDEX_NONE;
+}
+
 bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16])
 {
     if (strlen(key) > WIRE_OBJECT_KEY_BYTES_MAX)

@@ -67,6 +67,8 @@ void store_each_version(const struct store *store, const char *key, store_object
                         void *context);
 /* Appends the name's current version as a record for peers; nothing when there is none. */
 void store_put_current(const struct store *store, const char *key, struct buf *out);
+/* False only when nothing at all is held under this name: no version, no tombstone. */
+bool store_name_known(const struct store *store, const char *key);
 /* True when the UID was deleted under this key and that is still remembered. */
 bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16]);
 
