@@ -99,7 +99,8 @@ struct agent {
 
     struct api *api;
     uv_pipe_t socket;
-    struct local *locals; /* connections to it */
+    struct local *locals;   /* connections to it */
+    struct remote *remotes; /* tunnels that carry API requests */
     uv_timer_t api_timer;
     struct pending_submit *submits;
     uint64_t submits_made_count;

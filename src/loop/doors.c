@@ -86,6 +86,11 @@ static void local_close(void *context)
     local->closing = true;
     if (uv_stream_get_write_queue_size((uv_stream_t *)&local->pipe) == 0)
         local_drop(local);
+    while (agent->remotes != NULL) { /* net closes its tunnels without a word */
+        struct remote *remote = agent->remotes;
+        net_tunnel_close(remote->tunnel);
+        remote_free(remote);
+    }
 }
 
 static void local_alloc(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *buffer)
@@ -105,6 +110,11 @@ static void local_on_read(uv_stream_t *stream, ssize_t size_bytes, const uv_buf_
         api_connection_eof(local->connection);
     else if (size_bytes < 0)
         local_drop(local);
+    while (agent->remotes != NULL) { /* net closes its tunnels without a word */
+        struct remote *remote = agent->remotes;
+        net_tunnel_close(remote->tunnel);
+        remote_free(remote);
+    }
 }
 
 static void on_local(uv_stream_t *listener, int status)
@@ -131,6 +141,11 @@ static void on_local(uv_stream_t *listener, int status)
     if (local->connection == NULL ||
         uv_read_start((uv_stream_t *)&local->pipe, local_alloc, local_on_read) < 0)
         local_drop(local);
+    while (agent->remotes != NULL) { /* net closes its tunnels without a word */
+        struct remote *remote = agent->remotes;
+        net_tunnel_close(remote->tunnel);
+        remote_free(remote);
+    }
 }
 
 static void on_api_timer(uv_timer_t *timer)
@@ -164,6 +179,7 @@ int doors_open(struct agent *agent, struct error *error)
 /* ---- tunnels */
 
 struct remote {
+    struct remote *next, **link; /* in agent->remotes */
     struct net_tunnel *tunnel;
     struct api_connection *connection;
 };
@@ -208,13 +224,21 @@ static void remote_on_writable(void *context, struct net_tunnel *tunnel)
     api_connection_writable(remote->connection);
 }
 
+static void remote_free(struct remote *remote)
+{
+    *remote->link = remote->next;
+    if (remote->next != NULL)
+        remote->next->link = remote->link;
+    api_connection_closed(remote->connection);
+    mem_free(remote);
+}
+
 static void remote_on_closed(void *context, struct net_tunnel *tunnel, const struct error *error)
 {
     struct remote *remote = context;
     (void)tunnel;
     (void)error;
-    api_connection_closed(remote->connection);
-    mem_free(remote);
+    remote_free(remote);
 }
 
 void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal_peer *peer,
@@ -237,6 +261,11 @@ void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal
         mem_free(remote);
         return; /* not accepted: net closes it */
     }
+    remote->next = agent->remotes;
+    remote->link = &agent->remotes;
+    if (remote->next != NULL)
+        remote->next->link = &remote->next;
+    agent->remotes = remote;
     const struct net_tunnel_callbacks callbacks = {
         .context = remote,
         .on_data = remote_on_data,
@@ -254,4 +283,9 @@ void doors_close(struct agent *agent)
     (void)unlink(path);
     for (struct local *local = agent->locals; local != NULL; local = local->next)
         local_drop(local);
+    while (agent->remotes != NULL) { /* net closes its tunnels without a word */
+        struct remote *remote = agent->remotes;
+        net_tunnel_close(remote->tunnel);
+        remote_free(remote);
+    }
 }
