@@ -64,11 +64,11 @@ static void check_selection(struct spec_checker *checker, const json_t *object,
                             const struct spec_path *path)
 {
     const json_t *template = json_object_get(object, "template");
-    struct spec_decoder decoder = {.wrong = NULL};
+    struct spec_decoder decoder = {.wrong = ""};
     struct spec_selector selector = spec_decode_selector(&decoder, object, "selector");
     struct spec_pairs labels =
         spec_decode_pairs(&decoder, json_object_get(template, "metadata"), "labels");
-    if (decoder.wrong == NULL && !spec_selector_matches(&selector, &labels)) {
+    if (decoder.wrong[0] == '\0' && !spec_selector_matches(&selector, &labels)) {
         struct buf detail;
         buf_init(&detail, 1024);
         describe_mismatch(&selector, &labels, &detail);

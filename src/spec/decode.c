@@ -1,5 +1,6 @@
 #include "decode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +13,8 @@ const char *const spec_restart_names[] = {"Always", "OnFailure", "Never", NULL};
 
 void spec_decode_fail(struct spec_decoder *decoder, const char *what)
 {
-    if (decoder->wrong == NULL)
-        decoder->wrong = what;
+    if (decoder->wrong[0] == '\0')
+        snprintf(decoder->wrong, sizeof(decoder->wrong), "%s", what[0] != '\0' ? what : "a key");
 }
 
 const char *spec_decode_text(struct spec_decoder *decoder, const json_t *object, const char *key)
@@ -242,7 +243,7 @@ int spec_decode_begin(struct bytes canonical, struct spec_decoder *ret_decoder, 
         json_decref(root);
         return error_set(error, ERROR_CORRUPT, "stored object has no pods in it");
     }
-    *ret_decoder = (struct spec_decoder){.wrong = NULL};
+    *ret_decoder = (struct spec_decoder){.wrong = ""};
     *ret_root = root;
     *ret_kind = info->kind;
     *ret_template = template;
@@ -251,7 +252,7 @@ int spec_decode_begin(struct bytes canonical, struct spec_decoder *ret_decoder, 
 
 int spec_decode_end(struct spec_decoder *decoder, struct error *error)
 {
-    if (decoder->wrong == NULL)
+    if (decoder->wrong[0] == '\0')
         return 0;
     spec_arena_free(decoder->arena.chunks);
     return error_set(error, ERROR_CORRUPT, "stored object: %s is not as it should be",

@@ -16,7 +16,7 @@
 
 struct spec_decoder {
     struct spec_arena arena;
-    const char *wrong; /* the field that is not right; NULL: all well */
+    char wrong[64]; /* a copy of the name of the field that is not right; "": all well */
 };
 
 /* "" when missing, as in canonical documents empty texts are left out. */

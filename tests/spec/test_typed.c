@@ -449,6 +449,13 @@ START_TEST(bytes_that_are_not_canonical_are_refused)
         "\"a\",\"ports\":[{\"containerPort\":1,\"hostPort\":70000}]}]}}",
         "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"name\":\"a\","
         "\"image\":"
+        "\"a\",\"resources\":{\"limits\":{\"c=pu\":\"100m\"}}}]}}",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"nodeSelector\":{\"key\":1},"
+        "\"containers\":[]}}",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"nodeSelector\":{\"\":1},"
+        "\"containers\":[]}}",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"name\":\"a\","
+        "\"image\":"
         "\"a\"}],\"restartPolicy\":\"Sometimes\"}}",
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
