@@ -86,11 +86,6 @@ static void local_close(void *context)
     local->closing = true;
     if (uv_stream_get_write_queue_size((uv_stream_t *)&local->pipe) == 0)
         local_drop(local);
-    while (agent->remotes != NULL) { /* net closes its tunnels without a word */
-        struct remote *remote = agent->remotes;
-        net_tunnel_close(remote->tunnel);
-        remote_free(remote);
-    }
 }
 
 static void local_alloc(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *buffer)
@@ -110,11 +105,6 @@ static void local_on_read(uv_stream_t *stream, ssize_t size_bytes, const uv_buf_
         api_connection_eof(local->connection);
     else if (size_bytes < 0)
         local_drop(local);
-    while (agent->remotes != NULL) { /* net closes its tunnels without a word */
-        struct remote *remote = agent->remotes;
-        net_tunnel_close(remote->tunnel);
-        remote_free(remote);
-    }
 }
 
 static void on_local(uv_stream_t *listener, int status)
@@ -141,11 +131,6 @@ static void on_local(uv_stream_t *listener, int status)
     if (local->connection == NULL ||
         uv_read_start((uv_stream_t *)&local->pipe, local_alloc, local_on_read) < 0)
         local_drop(local);
-    while (agent->remotes != NULL) { /* net closes its tunnels without a word */
-        struct remote *remote = agent->remotes;
-        net_tunnel_close(remote->tunnel);
-        remote_free(remote);
-    }
 }
 
 static void on_api_timer(uv_timer_t *timer)
