@@ -176,10 +176,10 @@ void member_timer(struct member_table *table, struct instant now, struct member_
         stranger_run(table, output);
     if (table->relay_due_ms <= table->now_ms)
         relay_run(table, output);
-    if (table->seed_due_ms <= table->now_ms)
-        seeds_run(table, output);
     if (table->heal_due_ms <= table->now_ms)
         heal_run(table, output);
+    if (table->seed_due_ms <= table->now_ms)
+        seeds_run(table, output);
     if (table->round_due_ms <= table->now_ms)
         probe_round(table, output);
     run_inquiries(table, output);
