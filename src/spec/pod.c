@@ -93,7 +93,6 @@ static void decode_spec(struct spec_decoder *decoder, const json_t *spec, struct
     pod->service_account = spec_decode_text(decoder, spec, "serviceAccountName");
     if (pod->service_account[0] == '\0')
         pod->service_account = "default";
-    pod->fs_group = spec_decode_integer(decoder, security, "fsGroup", SPEC_ID_NONE, 0, ID_MAX);
 }
 
 int spec_pod_decode(struct bytes canonical, struct spec_pod *ret_pod, struct error *error)

@@ -374,7 +374,6 @@ START_TEST(a_pod_decodes_with_everything_in_it)
     ck_assert_int_eq(pod.restart_policy, SPEC_RESTART_ON_FAILURE);
     ck_assert_uint_eq(pod.grace_seconds, 0);
     ck_assert_str_eq(pod.hostname, "full-host");
-    ck_assert_int_eq(pod.fs_group, 2000);
     ck_assert_uint_eq(pod.supplemental_groups_count, 2);
     ck_assert_int_eq(pod.supplemental_groups[1], 4000);
     ck_assert_str_eq(pod.service_account, "default");
@@ -409,7 +408,6 @@ START_TEST(containers_inherit_the_pods_security)
     pod = pod_of(POD(ONE));
     ck_assert_int_eq(pod.containers[0].security.run_as_user, SPEC_ID_NONE);
     ck_assert_int_eq(pod.containers[0].startup.kind, SPEC_PROBE_NONE);
-    ck_assert_int_eq(pod.fs_group, SPEC_ID_NONE);
     spec_pod_fini(&pod);
 }
 END_TEST

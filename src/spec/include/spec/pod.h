@@ -167,7 +167,6 @@ struct spec_pod {
     bool host_network;
     const char *hostname;        /* "" : the pod's name */
     const char *service_account; /* only ever shown; "default" */
-    int64_t fs_group;            /* SPEC_ID_NONE: not given */
     const int64_t *supplemental_groups;
     size_t supplemental_groups_count;
 
