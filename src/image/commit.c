@@ -44,6 +44,10 @@ int store_layer_info(const struct image_store *store, const char *diff_id,
     struct buf text = BUF_INIT;
     struct layer_info info = {.size_bytes = 0};
     json_t *root = NULL;
+    struct stat status;
+    (void)snprintf(name, sizeof(name), "%s/fs", digest_hex(diff_id));
+    if (fstatat(store->layers_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set_errno(error, errno, "layer %s", diff_id);
     (void)snprintf(name, sizeof(name), "%s/" LAYER_FILE, digest_hex(diff_id));
     int result = files_read(store->layers_fd, name, LAYER_FILE_BYTES, &text, error);
     if (result == 0)

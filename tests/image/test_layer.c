@@ -323,6 +323,19 @@ START_TEST(hostile_entries_are_refused_or_contained)
         /* CVE-2019-14271's relatives: whiteouts through a link, or of a parent */
         {{SYMLINK("esc", ".."), FILE_OF("esc/.wh.victim", "")}, ERROR_DENIED, "symbolic link"},
         {{SYMLINK("esc", ".."), FILE_OF("esc/.wh..wh..opq", "")}, ERROR_DENIED, "symbolic link"},
+        /* the link in the middle of the name, to a folder that is there */
+        {{SYMLINK("esc", ".."), FILE_OF("esc/folder/evil", "evil")}, ERROR_DENIED, "symbolic link"},
+        {{SYMLINK("esc", ".."), DIRECTORY("esc/folder/evil/")}, ERROR_DENIED, "symbolic link"},
+        {{SYMLINK("esc", ".."), WHITEOUT("esc/folder/.wh.inner")}, ERROR_DENIED, "symbolic link"},
+        {{SYMLINK("esc", ".."), WHITEOUT("esc/folder/.wh..wh..opq")},
+         ERROR_DENIED,
+         "symbolic link"},
+        {{SYMLINK("esc", ".."), HARDLINK("copy", "esc/folder/inner")},
+         ERROR_DENIED,
+         "symbolic link"},
+        {{DIRECTORY("a/b"), SYMLINK("esc", "a"), FILE_OF("esc/b/x", "inner")},
+         ERROR_DENIED,
+         "symbolic link"},
         {{FILE_OF(".wh.", "")}, ERROR_DENIED, "whiteout"},
         {{FILE_OF(".wh..", "")}, ERROR_DENIED, "whiteout"},
         {{FILE_OF("a/.wh...", "")}, ERROR_DENIED, "whiteout"},
@@ -345,6 +358,8 @@ START_TEST(hostile_entries_are_refused_or_contained)
     FILE *victim = fopen(fixture_path("victim"), "w");
     ck_assert_int_eq(fputs("untouched", victim), 1);
     (void)fclose(victim);
+    ck_assert_int_eq(mkdir(fixture_path("folder"), 0755), 0);
+    ck_assert_int_eq(link(fixture_path("victim"), fixture_path("folder/inner")), 0);
     for (size_t i = 0; i < COUNT(cases); i++) {
         size_t count = 0;
         while (count < 4 && cases[i].entries[count].path != NULL)
@@ -356,13 +371,15 @@ START_TEST(hostile_entries_are_refused_or_contained)
                           fixture_error.message);
         else
             expect_error(result, cases[i].code, cases[i].says);
-        ck_assert_int_eq(count_entries(fixture_dir), 2); /* fs and victim */
+        ck_assert_int_eq(count_entries(fixture_dir), 3); /* fs, victim and folder */
+        ck_assert_int_eq(count_entries(fixture_path("folder")), 1);
+        ck_assert_int_eq(lgetxattr(fixture_path("folder"), "trusted.overlay.opaque", NULL, 0), -1);
         char *text = read_text(fixture_path("victim"));
         ck_assert_str_eq(text, "untouched");
         free(text);
         struct stat status;
         ck_assert_int_eq(stat(fixture_path("victim"), &status), 0);
-        ck_assert_uint_eq(status.st_nlink, 1);
+        ck_assert_uint_eq(status.st_nlink, 2);
     }
 }
 END_TEST

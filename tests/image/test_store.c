@@ -130,15 +130,19 @@ START_TEST(damaged_contents_are_reported_and_a_new_load_heals)
                  "load it again");
     (void)load_image(store, "web:1");
     image_free(must_find(store, "web:1"));
-    char layer[128];
-    (void)snprintf(layer, sizeof(layer), "store/layers/%s", digest_hex(made.diff_id));
-    fixture_remove(layer);
-    expect_error(image_store_find(store, "web:1", &image, &fixture_error), ERROR_CORRUPT,
-                 "is gone from the store");
-    (void)load_image(store, "web:1");
-    image = must_find(store, "web:1");
-    ck_assert_int_eq(access(image->lowerdirs.items[0], F_OK), 0);
-    image_free(image);
+    static const char *const lost[] = {"", "/fs"};
+    for (size_t i = 0; i < COUNT(lost); i++) {
+        char layer[128];
+        (void)snprintf(layer, sizeof(layer), "store/layers/%s%s", digest_hex(made.diff_id),
+                       lost[i]);
+        fixture_remove(layer);
+        expect_error(image_store_find(store, "web:1", &image, &fixture_error), ERROR_CORRUPT,
+                     "is gone from the store");
+        (void)load_image(store, "web:1");
+        image = must_find(store, "web:1");
+        ck_assert_int_eq(access(image->lowerdirs.items[0], F_OK), 0);
+        image_free(image);
+    }
     image_store_close(store);
 }
 END_TEST

@@ -36,30 +36,24 @@ struct image_limits {
     uint64_t file_bytes_max;        /* one file of a layer, by its apparent size; 16 GiB */
     uint32_t archive_entries_max;   /* files of the outer archive; 16,384 */
     uint32_t layer_entries_max;     /* files of one layer; 2,000,000 */
-    uint32_t compression_ratio_max; /* output : input of gzip or zstd, looked at from 64 MiB output
-                                       on; 1,000 */
+    uint32_t compression_ratio_max; /* output : input, looked at from 64 MiB output on; 1,000 */
     uint32_t path_bytes_max;        /* of an entry of a layer; 4,095 */
     uint32_t path_depth_max;        /* components of an entry of a layer; 256 */
     uint32_t layers_max;            /* of one image; 256 */
     uint32_t images_max;            /* of one archive; 64 */
 };
 
-/* All zero is a good default; wherever a pointer to options is taken, NULL is the same as all zero.
- */
+/* All zero is a good default, and NULL means the same. */
 struct image_load_options {
     struct image_limits limits;
     const char *architecture; /* OCI name ("amd64", "arm64"); NULL: this machine's */
-    const char
-        *name; /* for images that come without one: "web" or "shoal.example/web:1"; may be NULL */
-    bool discard_layer_blobs; /* keep only the unpacked layers; peers cannot fetch the image from
-                                 this node then */
+    const char *name;         /* for images without one: "web", "shoal.example/web:1"; or NULL */
+    bool discard_layer_blobs; /* saves space, but peers cannot fetch the image from this node */
 };
 
 struct image_load_result {
-    struct image_texts
-        references; /* normalised, sorted; "sha256:<image id>" for an image that has no name */
-    struct image_texts
-        warnings; /* what was left out (device nodes, foreign attributes); at most 32 */
+    struct image_texts references; /* normalised, sorted; "sha256:<id>" for a nameless image */
+    struct image_texts warnings;   /* what was left out, such as device nodes; at most 32 */
 };
 
 void image_load_result_fini(struct image_load_result *result);
