@@ -70,14 +70,13 @@ static int compare_ports(const void *a, const void *b)
 
 static int parse_ports(const json_t *settings, struct image_config *config, struct error *error)
 {
-    const json_t *ports = NULL;
+    json_t *ports = NULL;
     const char *key = NULL;
     json_t *value = NULL;
     size_t capacity = 0;
     if (json_get_object(settings, "ExposedPorts", &ports, error) < 0)
         return -1;
-    /* The iterator macros want a mutable object and leave it alone. */
-    json_object_foreach((json_t *)(uintptr_t)ports, key, value)
+    json_object_foreach(ports, key, value)
     {
         struct image_port port;
         if (!parse_port(key, &port))
@@ -92,13 +91,12 @@ static int parse_ports(const json_t *settings, struct image_config *config, stru
 
 static int parse_volumes(const json_t *settings, struct image_config *config, struct error *error)
 {
-    const json_t *volumes = NULL;
+    json_t *volumes = NULL;
     const char *key = NULL;
     json_t *value = NULL;
     if (json_get_object(settings, "Volumes", &volumes, error) < 0)
         return -1;
-    json_object_foreach((json_t *)(uintptr_t)volumes, key, value)
-        image_texts_add(&config->volumes, key);
+    json_object_foreach(volumes, key, value) image_texts_add(&config->volumes, key);
     image_texts_sort(&config->volumes);
     return 0;
 }
@@ -110,13 +108,13 @@ static int compare_labels(const void *a, const void *b)
 
 static int parse_labels(const json_t *settings, struct image_config *config, struct error *error)
 {
-    const json_t *labels = NULL;
+    json_t *labels = NULL;
     const char *key = NULL;
     json_t *value = NULL;
     size_t capacity = 0;
     if (json_get_object(settings, "Labels", &labels, error) < 0)
         return -1;
-    json_object_foreach((json_t *)(uintptr_t)labels, key, value)
+    json_object_foreach(labels, key, value)
     {
         if (!json_is_string(value))
             return error_set(error, ERROR_CORRUPT, "a label is not a string");
@@ -131,7 +129,7 @@ static int parse_labels(const json_t *settings, struct image_config *config, str
 
 static int parse_settings(const json_t *root, struct image_config *config, struct error *error)
 {
-    const json_t *settings = NULL;
+    json_t *settings = NULL;
     if (json_get_object(root, "config", &settings, error) < 0 ||
         json_get_texts(settings, "Entrypoint", &config->entrypoint, error) < 0 ||
         json_get_texts(settings, "Cmd", &config->command, error) < 0 ||
@@ -146,7 +144,7 @@ static int parse_settings(const json_t *root, struct image_config *config, struc
 
 static int parse_diff_ids(const json_t *root, struct image_texts *diff_ids, struct error *error)
 {
-    const json_t *rootfs = NULL;
+    json_t *rootfs = NULL;
     const char *type = NULL;
     char quoted[QUOTED_BYTES_MAX];
     if (json_get_object(root, "rootfs", &rootfs, error) < 0)

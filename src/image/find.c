@@ -112,22 +112,22 @@ static int make_image(const struct image_store *store, const struct index_image 
     return 0;
 }
 
-int image_store_find(struct image_store *store, const char *text, struct image **ret_image,
+int image_store_find(struct image_store *store, const char *reference, struct image **ret_image,
                      struct error *error)
 {
-    struct image_reference reference;
+    struct image_reference parsed;
     char quoted[QUOTED_BYTES_MAX];
     struct index one = {.items = NULL};
-    if (image_reference_parse(text, &reference, error) < 0)
+    if (image_reference_parse(reference, &parsed, error) < 0)
         return -1;
     pthread_mutex_lock(&store->fast);
-    long position = index_find(&store->index, &reference);
+    long position = index_find(&store->index, &parsed);
     if (position >= 0)
         index_copy(&(struct index){.items = &store->index.items[position], .count = 1}, &one);
     pthread_mutex_unlock(&store->fast);
     if (position < 0)
         return error_set(error, ERROR_NOT_FOUND, "image \"%s\" is not on this node",
-                         text_quote(text, quoted));
+                         text_quote(reference, quoted));
     int result = make_image(store, &one.items[0], ret_image, error);
     index_fini(&one);
     return result;

@@ -14,29 +14,28 @@
 #include "store_internal.h"
 #include "text.h"
 
-int image_store_remove(struct image_store *store, const char *text, struct error *error)
+int image_store_remove(struct image_store *store, const char *reference, struct error *error)
 {
-    struct image_reference reference;
+    struct image_reference parsed;
     struct index index;
     char canonical[IMAGE_REFERENCE_BYTES_MAX];
     char quoted[QUOTED_BYTES_MAX];
-    if (image_reference_parse(text, &reference, error) < 0)
+    if (image_reference_parse(reference, &parsed, error) < 0)
         return -1;
     pthread_mutex_lock(&store->slow);
     index_copy(&store->index, &index); /* only holders of slow change it */
-    long position = index_find(&index, &reference);
+    long position = index_find(&index, &parsed);
     int result = -1;
     if (position < 0) {
         index_fini(&index);
         (void)error_set(error, ERROR_NOT_FOUND, "image \"%s\" is not on this node",
-                        text_quote(text, quoted));
+                        text_quote(reference, quoted));
     } else {
         struct index_image *image = &index.items[position];
-        if (reference.digest[0] != '\0')
+        if (parsed.digest[0] != '\0')
             image_texts_fini(&image->references);
         else
-            (void)image_texts_drop(&image->references,
-                                   image_reference_format(&reference, canonical));
+            (void)image_texts_drop(&image->references, image_reference_format(&parsed, canonical));
         result = store_replace_index(store, &index, NULL, error);
     }
     pthread_mutex_unlock(&store->slow);

@@ -21,9 +21,9 @@ int json_object_parse(const char *text, size_t size_bytes, const char *what, jso
     return 0;
 }
 
-static const json_t *member(const json_t *object, const char *key)
+static json_t *member(const json_t *object, const char *key)
 {
-    const json_t *value = json_object_get(object, key);
+    json_t *value = json_object_get(object, key);
     return json_is_null(value) ? NULL : value;
 }
 
@@ -50,10 +50,9 @@ int json_get_count(const json_t *object, const char *key, uint64_t *ret_count, s
     return 0;
 }
 
-int json_get_object(const json_t *object, const char *key, const json_t **ret_object,
-                    struct error *error)
+int json_get_object(const json_t *object, const char *key, json_t **ret_object, struct error *error)
 {
-    const json_t *value = member(object, key);
+    json_t *value = member(object, key);
     if (value != NULL && !json_is_object(value))
         return wrong_type(key, "an object", error);
     *ret_object = value;

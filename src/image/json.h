@@ -21,7 +21,7 @@ int json_object_parse(const char *text, size_t size_bytes, const char *what, jso
 int json_get_text(const json_t *object, const char *key, const char **ret_text,
                   struct error *error);
 int json_get_count(const json_t *object, const char *key, uint64_t *ret_count, struct error *error);
-int json_get_object(const json_t *object, const char *key, const json_t **ret_object,
+int json_get_object(const json_t *object, const char *key, json_t **ret_object,
                     struct error *error);
 int json_get_list(const json_t *object, const char *key, const json_t **ret_list,
                   struct error *error);

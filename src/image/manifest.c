@@ -84,7 +84,7 @@ static int copy_text(const json_t *object, const char *key, char **ret_text, str
 static int parse_annotations(const json_t *object, struct descriptor *descriptor,
                              struct error *error)
 {
-    const json_t *annotations = NULL;
+    json_t *annotations = NULL;
     const char *kind = NULL;
     if (json_get_object(object, "annotations", &annotations, error) < 0 ||
         copy_text(annotations, "io.containerd.image.name", &descriptor->name, error) < 0 ||
@@ -99,7 +99,7 @@ static int parse_annotations(const json_t *object, struct descriptor *descriptor
 static int parse_descriptor(const json_t *object, struct descriptor *descriptor,
                             struct error *error)
 {
-    const json_t *platform = NULL;
+    json_t *platform = NULL;
     if (!json_is_object(object))
         return error_set(error, ERROR_CORRUPT, "a descriptor is not an object");
     if (copy_text(object, "mediaType", &descriptor->media_type, error) < 0 ||
