@@ -1,7 +1,8 @@
 /*
- * A pod as this node runs it, and what has become of it. Plain data: no type of another module, no pointer to a
- * live thing. Callers may fill a `struct runtime_pod` with literals; the runtime copies what it is given.
- * A zeroed field means "default" everywhere; arrays are pointer and count; texts are UTF-8 C strings, NULL = absent.
+ * A pod as this node runs it, and what has become of it. Plain data: no type of another module, no
+ * pointer to a live thing. Callers may fill a `struct runtime_pod` with literals; the runtime
+ * copies what it is given. A zeroed field means "default" everywhere; arrays are pointer and count;
+ * texts are UTF-8 C strings, NULL = absent.
  */
 #ifndef SHOAL_RUNTIME_POD_H
 #define SHOAL_RUNTIME_POD_H
@@ -15,20 +16,22 @@
 #include "base/error.h"
 #include "base/time.h"
 
-#define RUNTIME_POD_ID_CHARS        32 /* 128 bits as lower-case hex digits */
-#define RUNTIME_NAME_CHARS_MAX      253
-#define RUNTIME_TAG_BYTES_MAX       4096
-#define RUNTIME_CONTAINERS_MAX      32
-#define RUNTIME_VOLUMES_MAX         64
-#define RUNTIME_MOUNTS_MAX          128
-#define RUNTIME_ENV_MAX             4096
-#define RUNTIME_ARGUMENTS_MAX       4096
-#define RUNTIME_LAYERS_MAX          128
-#define RUNTIME_GROUPS_MAX          64
-#define RUNTIME_POD_BYTES_MAX       ((size_t)2 << 20) /* everything of one pod, encoded */
-#define RUNTIME_REASON_BYTES_MAX    64
-#define RUNTIME_MESSAGE_BYTES_MAX   512
-#define RUNTIME_ID_UNSET            ((int64_t)-1)
+#define RUNTIME_POD_ID_CHARS      32 /* 128 bits as lower-case hex digits */
+#define RUNTIME_NAME_CHARS_MAX    253
+#define RUNTIME_TAG_BYTES_MAX     4096
+#define RUNTIME_CONTAINERS_MAX    32
+#define RUNTIME_VOLUMES_MAX       64
+#define RUNTIME_MOUNTS_MAX        128
+#define RUNTIME_ENV_MAX           4096
+#define RUNTIME_ARGUMENTS_MAX     4096
+#define RUNTIME_LAYERS_MAX        128
+#define RUNTIME_GROUPS_MAX        64
+#define RUNTIME_CAPS_MAX          64
+#define RUNTIME_HEADERS_MAX       32
+#define RUNTIME_POD_BYTES_MAX     ((size_t)2 << 20) /* everything of one pod, encoded */
+#define RUNTIME_REASON_BYTES_MAX  64
+#define RUNTIME_MESSAGE_BYTES_MAX 512
+#define RUNTIME_ID_UNSET          ((int64_t)-1)
 /* An env value that is exactly this becomes the pod's address once it has one. */
 #define RUNTIME_ENV_POD_IP "\001pod-ip"
 
@@ -74,10 +77,10 @@ struct runtime_probe {
 };
 
 struct runtime_resources {
-    uint32_t cpu_request_milli; /* becomes cpu.shares / cpu.weight; 0: least */
-    uint32_t cpu_limit_milli;   /* quota; 0: none */
+    uint32_t cpu_request_milli;  /* becomes cpu.shares / cpu.weight; 0: least */
+    uint32_t cpu_limit_milli;    /* quota; 0: none */
     uint64_t memory_limit_bytes; /* swap is not added; 0: none */
-    uint32_t pids_max;          /* 0: RUNTIME_PIDS_MAX_DEFAULT */
+    uint32_t pids_max;           /* 0: RUNTIME_PIDS_MAX_DEFAULT */
 };
 #define RUNTIME_PIDS_MAX_DEFAULT 4096
 
@@ -117,10 +120,12 @@ enum runtime_seccomp {
 };
 
 struct runtime_container {
-    const char *name; /* unique in the pod, init containers included */
-    bool init_container; /* runs to success before the next one; main containers start after all of these */
+    const char *name;    /* unique in the pod, init containers included */
+    bool init_container; /* runs to success before the next one; main containers start after all of
+                            these */
     const char *image;   /* for people and status only */
-    /* Directories of the root filesystem, topmost first; absolute; read-only to us. At least one. */
+    /* Directories of the root filesystem, topmost first; absolute; read-only to us. At least one.
+     */
     const char *const *layers;
     size_t layers_count;
     const char *const *argv; /* at least one */
@@ -128,8 +133,9 @@ struct runtime_container {
     const struct runtime_env *env; /* PATH, HOME and HOSTNAME are added when absent */
     size_t env_count;
     const char *cwd; /* absolute; NULL: "/"; made when missing */
-    /* The image's USER ("", "1000", "1000:1000", "www", "www:www"), looked up in the container's own passwd and
-     * group files; run_as_* override it and are RUNTIME_ID_UNSET (-1), not 0, when absent. */
+    /* The image's USER ("", "1000", "1000:1000", "www", "www:www"), looked up in the container's
+     * own passwd and group files; run_as_* override it and are RUNTIME_ID_UNSET (-1), not 0, when
+     * absent. */
     const char *user;
     int64_t run_as_uid;
     int64_t run_as_gid;
@@ -137,7 +143,7 @@ struct runtime_container {
     size_t groups_count;
     bool must_not_be_root; /* runAsNonRoot: refuses to start as uid 0 */
     bool read_only_rootfs;
-    bool privileged; /* all capabilities, all devices, nothing masked, no seccomp */
+    bool privileged;   /* all capabilities, all devices, nothing masked, no seccomp */
     bool no_new_privs; /* allowPrivilegeEscalation: false */
     bool init_process; /* a reaper of ours is PID 1 and passes signals on */
     enum runtime_seccomp seccomp;
@@ -176,7 +182,8 @@ struct runtime_pod {
     bool share_process_namespace;
     enum runtime_restart_policy restart_policy;
     uint32_t grace_ms; /* default for stops that the runtime decides itself (liveness); 0: 30 s */
-    /* /etc/resolv.conf of the containers; NULL: as on the host. Extra lines for /etc/hosts; NULL: none. */
+    /* /etc/resolv.conf of the containers; NULL: as on the host. Extra lines for /etc/hosts; NULL:
+     * none. */
     const char *resolv_conf;
     const char *hosts_extra;
     const struct runtime_volume *volumes;
@@ -188,7 +195,8 @@ struct runtime_pod {
 /* Says what is wrong with a description (ERROR_INVALID, ERROR_LIMIT) or returns 0. */
 int runtime_pod_validate(const struct runtime_pod *pod, struct error *error);
 
-/* --- What has become of it ------------------------------------------------------------------------------ */
+/* --- What has become of it
+ * ------------------------------------------------------------------------------ */
 
 enum runtime_phase {
     RUNTIME_PHASE_PENDING = 0, /* not every main container was ever started */
@@ -198,9 +206,11 @@ enum runtime_phase {
 };
 
 enum runtime_container_state {
-    RUNTIME_CONTAINER_WAITING = 0, /* reason: ContainerCreating, PodInitializing, CrashLoopBackOff */
+    RUNTIME_CONTAINER_WAITING =
+        0, /* reason: ContainerCreating, PodInitializing, CrashLoopBackOff */
     RUNTIME_CONTAINER_RUNNING,
-    RUNTIME_CONTAINER_TERMINATED, /* reason: Completed, Error, OOMKilled, StartError, ContainerStatusUnknown */
+    RUNTIME_CONTAINER_TERMINATED, /* reason: Completed, Error, OOMKilled, StartError,
+                                     ContainerStatusUnknown */
 };
 
 struct runtime_termination {
@@ -222,8 +232,8 @@ struct runtime_container_status {
     bool started;                            /* startup probe passed (or none) */
     bool ready;
     uint32_t restart_count;
-    bool has_terminated;                /* `last` holds the most recent end, also while it runs again */
-    struct runtime_termination last;    /* TERMINATED: this end */
+    bool has_terminated; /* `last` holds the most recent end, also while it runs again */
+    struct runtime_termination last; /* TERMINATED: this end */
 };
 
 struct runtime_status {
@@ -236,12 +246,13 @@ struct runtime_status {
     bool gone;        /* the last report: nothing of it is left on the node */
     char reason[RUNTIME_REASON_BYTES_MAX];
     char message[RUNTIME_MESSAGE_BYTES_MAX];
-    struct address ip; /* port 0; unset until it is known */
-    wall_ms_t started_wall_ms; /* first accepted by this node */
+    struct address ip;                                 /* port 0; unset until it is known */
+    wall_ms_t started_wall_ms;                         /* first accepted by this node */
     const struct runtime_container_status *containers; /* in the order of the description */
     size_t containers_count;
 };
 
-const char *runtime_phase_name(enum runtime_phase phase); /* "Pending", ... as Kubernetes spells it */
+const char *
+runtime_phase_name(enum runtime_phase phase); /* "Pending", ... as Kubernetes spells it */
 
 #endif
