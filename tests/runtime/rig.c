@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
-#include "common/files.h"
+#include "common/fs.h"
 #include "podnet/podnet.h"
 #include "runtime/keeper.h"
 
@@ -32,7 +32,7 @@ static void write_file(const char *dir, const char *name, const char *text)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
-    ck_assert_msg(files_write_text(path, text, 0644) == 0, "%s: %s", path, strerror(errno));
+    ck_assert_msg(fs_write_text(path, text, 0644) == 0, "%s: %s", path, strerror(errno));
 }
 
 static void make_image(struct rig *rig)
@@ -44,11 +44,11 @@ static void make_image(struct rig *rig)
     struct error error;
     for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", rig->image_dir, dirs[i]);
-        ck_assert_int_eq(files_make_dirs(path, 0755), 0);
+        ck_assert_int_eq(fs_make_dirs(path, 0755), 0);
     }
     snprintf(path, sizeof(path), "%s/tmp", rig->image_dir);
     chmod(path, 01777);
-    ck_assert_msg(files_read_all(BUSYBOX, 16 << 20, &busybox, &error) == 0, "needs busybox-static");
+    ck_assert_msg(fs_read_all(BUSYBOX, 16 << 20, &busybox, &error) == 0, "needs busybox-static");
     snprintf(path, sizeof(path), "%s/bin/busybox", rig->image_dir);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
     ck_assert_int_eq(write(fd, busybox.data, busybox.size_bytes), (ssize_t)busybox.size_bytes);
@@ -80,7 +80,7 @@ void rig_init(struct rig *rig)
     snprintf(rig->image_dir, sizeof(rig->image_dir), "%s/image", rig->dir);
     snprintf(rig->cgroup_parent, sizeof(rig->cgroup_parent), "shoal-test-%d/%u", (int)getpid(),
              number);
-    ck_assert_int_eq(files_make_dirs(rig->image_dir, 0755), 0);
+    ck_assert_int_eq(fs_make_dirs(rig->image_dir, 0755), 0);
     make_image(rig);
     rig->layers[0] = rig->image_dir;
     ck_assert_int_eq(uv_loop_init(&rig->loop), 0);
@@ -249,7 +249,7 @@ static void check_no_mounts(struct rig *rig)
 {
     struct buf mounts = BUF_INIT;
     struct error error;
-    ck_assert_int_eq(files_read_all("/proc/self/mountinfo", 16 << 20, &mounts, &error), 0);
+    ck_assert_int_eq(fs_read_all("/proc/self/mountinfo", 16 << 20, &mounts, &error), 0);
     ck_assert_msg(strstr(buf_text(&mounts), rig->dir) == NULL, "a mount is left");
     buf_fini(&mounts);
 }
@@ -260,7 +260,7 @@ static void check_keeper_log(struct rig *rig)
     struct buf text = BUF_INIT;
     struct error error;
     snprintf(path, sizeof(path), "%s/keeper/keeper.log", rig->run_dir);
-    ck_assert_int_eq(files_read_all(path, 1 << 20, &text, &error), 0);
+    ck_assert_int_eq(fs_read_all(path, 1 << 20, &text, &error), 0);
     ck_assert_msg(text.size_bytes == 0, "the keeper said: %s", buf_text(&text));
     buf_fini(&text);
 }
@@ -289,7 +289,7 @@ void rig_fini(struct rig *rig)
     check_empty(rig->data_dir, "trash");
     check_no_mounts(rig);
     check_keeper_log(rig);
-    ck_assert_int_eq(files_remove_tree(rig->dir), 0);
+    ck_assert_int_eq(fs_remove_tree(rig->dir), 0);
 }
 
 /* --- pods
@@ -492,7 +492,7 @@ pid_t rig_keeper_pid(struct rig *rig)
                  rig->cgroup_parent);
     if (access(path, F_OK) < 0)
         snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/keeper/cgroup.procs", rig->cgroup_parent);
-    ck_assert_int_gt(files_read_text(path, line, sizeof(line)), 0);
+    ck_assert_int_gt(fs_read_text(path, line, sizeof(line)), 0);
     return (pid_t)strtol(line, NULL, 10);
 }
 

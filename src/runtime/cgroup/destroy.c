@@ -12,7 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 
-#include "../common/files.h"
+#include "../common/fs.h"
 #include "groups.h"
 
 #define PATH_BYTES (GROUPS_NAME_BYTES_MAX + 600)
@@ -46,7 +46,7 @@ static bool still_member(pid_t pid, const char *name)
     char path[64];
     char text[8192];
     snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-    return files_read_text(path, text, sizeof(text)) > 0 && strstr(text, name) != NULL;
+    return fs_read_text(path, text, sizeof(text)) > 0 && strstr(text, name) != NULL;
 }
 
 static void kill_member(pid_t pid, const char *name)
@@ -112,7 +112,7 @@ static void kill_group(const struct groups *groups, const char *name)
     char path[PATH_BYTES];
     if (groups->unified[0] != 0) {
         snprintf(path, sizeof(path), "%s/%s/cgroup.kill", groups->unified, name);
-        if (files_put_text(path, "1") == 0 || errno == ENOENT) {
+        if (fs_put_text(path, "1") == 0 || errno == ENOENT) {
             snprintf(path, sizeof(path), "%s/%s", groups->unified, name);
             if (access(path, F_OK) < 0)
                 return;
@@ -243,7 +243,7 @@ uint64_t groups_oom_kills(const struct groups *groups, const char *pod_id, const
         return 0;
     size_t used = strlen(path);
     snprintf(path + used, sizeof(path) - used, v2 ? "/memory.events" : "/memory.oom_control");
-    return files_read_text(path, text, sizeof(text)) > 0 ? counter_of(text, "oom_kill") : 0;
+    return fs_read_text(path, text, sizeof(text)) > 0 ? counter_of(text, "oom_kill") : 0;
 }
 
 static void count_members(void *user, const char *name);
@@ -253,7 +253,7 @@ static void count_below(struct kill_walk *walk)
     char path[PATH_BYTES + 16];
     char line[32];
     snprintf(path, sizeof(path), "%s/cgroup.procs", walk->path);
-    if (files_read_text(path, line, sizeof(line)) > 0)
+    if (fs_read_text(path, line, sizeof(line)) > 0)
         walk->found++;
     each_child(walk->path, count_members, walk);
 }

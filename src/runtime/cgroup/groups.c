@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "../common/files.h"
+#include "../common/fs.h"
 #include "base/assert.h"
 #include "limits.h"
 
@@ -137,7 +137,7 @@ static int make_group(const struct groups *groups, const char *name, bool everyw
     if (groups->unified[0] != 0 && !groups->unified_only) {
         char path[GROUPS_NAME_BYTES_MAX + sizeof(groups->unified) + 2];
         snprintf(path, sizeof(path), "%s/%s", groups->unified, name);
-        if (files_make_dirs(path, 0755) < 0)
+        if (fs_make_dirs(path, 0755) < 0)
             return error_set_errno(error, errno, "cgroup %s", path);
     }
     return 0;
@@ -158,17 +158,17 @@ static int fill_cpuset(const char *mount, const char *name, struct error *error)
         snprintf(directory, sizeof(directory), "%s/%.*s", mount, (int)(at - name), name);
         for (size_t i = 0; i < 2; i++) {
             snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-            if (files_read_text(path, text, sizeof(text)) > 0 && text[0] != '\n')
+            if (fs_read_text(path, text, sizeof(text)) > 0 && text[0] != '\n')
                 continue;
             char from[GROUPS_NAME_BYTES_MAX + 600];
             snprintf(from, sizeof(from), "%s/%s", above, names[i]);
-            if (files_read_text(from, text, sizeof(text)) <= 0 || files_put_text(path, text) < 0)
+            if (fs_read_text(from, text, sizeof(text)) <= 0 || fs_put_text(path, text) < 0)
                 return error_set_errno(error, errno, "%s", path);
         }
         snprintf(above, sizeof(above), "%s", directory);
     }
     snprintf(path, sizeof(path), "%s/cgroup.clone_children", directory);
-    if (files_put_text(path, "1") < 0)
+    if (fs_put_text(path, "1") < 0)
         return error_set_errno(error, errno, "%s", path);
     return 0;
 }

@@ -1,22 +1,22 @@
-/* Memory for one decoded thing: allocated piece by piece, freed at once. Zeroed. */
+/* Shorthands over base/arena.h. */
 #ifndef SHOAL_RUNTIME_ARENA_H
 #define SHOAL_RUNTIME_ARENA_H
 
-#include <stddef.h>
+#include <string.h>
 
-struct arena_block;
-
-struct arena {
-    struct arena_block *blocks; /* newest first */
-};
-
-void arena_init(struct arena *arena);
-void arena_fini(struct arena *arena);
-void *arena_alloc(struct arena *arena, size_t count, size_t size_bytes);
-/* A C string of its own; NULL stays NULL. */
-const char *arena_text(struct arena *arena, const char *text);
-const char *arena_text_n(struct arena *arena, const char *text, size_t size_bytes);
+#include "base/arena.h"
 
 #define ARENA_NEW_ARRAY(arena, type, n) ((type *)arena_alloc((arena), (n), sizeof(type)))
+
+/* A C string of its own; NULL stays NULL. */
+static inline const char *arena_text(struct arena *arena, const char *text)
+{
+    return text == NULL ? NULL : (const char *)arena_copy(arena, text, strlen(text)).data;
+}
+
+static inline const char *arena_text_n(struct arena *arena, const char *text, size_t size_bytes)
+{
+    return (const char *)arena_copy(arena, text, size_bytes).data;
+}
 
 #endif

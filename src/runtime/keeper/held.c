@@ -70,7 +70,7 @@ static void process_release(struct keeper *keeper, struct process *process)
     process->pidfd = -1;
 }
 
-void instance_free(struct keeper *keeper, struct instance *instance)
+void held_instance_free(struct keeper *keeper, struct instance *instance)
 {
     process_release(keeper, &instance->process);
     watch_close(keeper, &instance->output[LOG_STDOUT]);
@@ -82,12 +82,12 @@ void instance_free(struct keeper *keeper, struct instance *instance)
 
 /* Kills what runs. The pause process is waited for like an unknown child; its namespaces go when
  * all have left. */
-void pod_free(struct keeper *keeper, struct pod *pod)
+void held_pod_free(struct keeper *keeper, struct pod *pod)
 {
     while (!LIST_EMPTY(&pod->instances)) {
         struct instance *instance = LIST_FIRST(&pod->instances);
         process_kill(&instance->process, SIGKILL);
-        instance_free(keeper, instance);
+        held_instance_free(keeper, instance);
     }
     process_kill(&pod->process, SIGKILL);
     process_release(keeper, &pod->process);
@@ -96,7 +96,7 @@ void pod_free(struct keeper *keeper, struct pod *pod)
     mem_free(pod);
 }
 
-void exec_free(struct keeper *keeper, struct exec *exec)
+void held_exec_free(struct keeper *keeper, struct exec *exec)
 {
     process_kill(&exec->process, SIGKILL);
     process_release(keeper, &exec->process);
@@ -135,7 +135,7 @@ static void pod_ended(struct keeper *keeper, struct pod *pod)
     encode_text(&frame.encoder, KEEPER_POD, pod->id);
     keeper_explain_start(&pod->process, &frame.encoder);
     frame_send(keeper, &frame);
-    pod_free(keeper, pod);
+    held_pod_free(keeper, pod);
 }
 
 static void exec_ended(struct keeper *keeper, struct exec *exec)
@@ -151,7 +151,7 @@ static void exec_ended(struct keeper *keeper, struct exec *exec)
     encode_bytes(&frame.encoder, KEEPER_OUTPUT, exec->text.data, exec->text.size_bytes);
     keeper_explain_start(&exec->process, &frame.encoder);
     frame_send(keeper, &frame);
-    exec_free(keeper, exec);
+    held_exec_free(keeper, exec);
 }
 
 static void process_ended(struct keeper *keeper, struct process *process, int wait_status)

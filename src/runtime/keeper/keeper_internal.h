@@ -131,9 +131,9 @@ uint64_t keeper_wall_ns(void);
 /* keeper/held.c: what is held */
 struct pod *keeper_find_pod(struct keeper *keeper, const char *id);
 struct instance *keeper_find_instance(struct pod *pod, const char *name);
-void pod_free(struct keeper *keeper, struct pod *pod);
-void instance_free(struct keeper *keeper, struct instance *instance);
-void exec_free(struct keeper *keeper, struct exec *exec);
+void held_pod_free(struct keeper *keeper, struct pod *pod);
+void held_instance_free(struct keeper *keeper, struct instance *instance);
+void held_exec_free(struct keeper *keeper, struct exec *exec);
 void process_track(struct keeper *keeper, struct process *process);
 void keeper_reap(struct keeper *keeper);
 void process_kill(const struct process *process, int signal);

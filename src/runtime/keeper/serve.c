@@ -134,7 +134,7 @@ static void call_stop_pod(struct keeper *keeper, uint64_t id, const struct decod
 {
     struct pod *pod = keeper_find_pod(keeper, decode_text(call, KEEPER_POD));
     if (pod != NULL)
-        pod_free(keeper, pod);
+        held_pod_free(keeper, pod);
     reply_done(keeper, id);
 }
 
@@ -145,7 +145,7 @@ static void call_forget(struct keeper *keeper, uint64_t id, const struct decoded
         pod ? keeper_find_instance(pod, decode_text(call, KEEPER_NAME)) : NULL;
     if (instance != NULL && instance->process.pid == 0 &&
         instance->attempt == decode_u64(call, KEEPER_ATTEMPT, UINT32_MAX))
-        instance_free(keeper, instance);
+        held_instance_free(keeper, instance);
     reply_done(keeper, id);
 }
 
@@ -204,7 +204,7 @@ static bool handle_frame(struct keeper *keeper, const uint8_t *data, size_t size
     struct decoder decoder;
     struct decoded root;
     struct error error;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     bool decoded = decoder_init(&decoder, &arena, data, size_bytes, &root, &error) == 0;
     if (decoded) {
         dispatch(keeper, &root);
@@ -278,7 +278,7 @@ void serve_disconnect(struct keeper *keeper)
     /* What an agent that is gone has asked for is of no interest to the next one. */
     struct exec *exec;
     while ((exec = LIST_FIRST(&keeper->execs)) != NULL)
-        exec_free(keeper, exec);
+        held_exec_free(keeper, exec);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &keeper->listener};
     (void)epoll_ctl(keeper->epoll_fd, EPOLL_CTL_MOD, keeper->listener.fd, &event);
 }

@@ -202,7 +202,7 @@ static void start_instance(struct keeper *keeper, uint64_t call_id, struct pod *
         return;
     }
     reply_failure(keeper, call_id, ERROR_IO, &failure);
-    instance_free(keeper, instance);
+    held_instance_free(keeper, instance);
 }
 
 void keeper_start_container(struct keeper *keeper, uint64_t call_id, const struct decoded *body)
@@ -224,7 +224,7 @@ void keeper_start_container(struct keeper *keeper, uint64_t call_id, const struc
         return;
     }
     if (old != NULL)
-        instance_free(keeper, old);
+        held_instance_free(keeper, old);
     start_instance(keeper, call_id, pod, &launch);
 }
 
@@ -265,7 +265,7 @@ static void start_exec(struct keeper *keeper, uint64_t call_id, struct instance 
     keeper->execs_count++;
     if (spawn_exec(keeper, launch, instance->process.pidfd, &exec->process, &fds, &failure) < 0) {
         reply_failure(keeper, call_id, ERROR_IO, &failure);
-        exec_free(keeper, exec);
+        held_exec_free(keeper, exec);
         return;
     }
     process_begin(keeper, &exec->process, call_id, fds.error_fd);

@@ -89,7 +89,7 @@ int record_decode(const void *data, size_t size_bytes, size_t containers_count,
     struct decoded root;
     struct pod_record record;
     memset(&record, 0, sizeof(record));
-    arena_init(&arena);
+    arena_init(&arena, 0);
     if (decoder_init(&decoder, &arena, data, size_bytes, &root, error) < 0) {
         arena_fini(&arena);
         return -1;

@@ -20,7 +20,7 @@ void action_free(struct action_run *run)
     if (run->socket != NULL)
         socket_cancel(run->socket);
     if (runtime->client != NULL)
-        client_forget_user(runtime->client, run);
+        keeper_client_forget(runtime->client, run);
     LIST_REMOVE(run, in_runtime);
     mem_free(run);
 }
@@ -108,8 +108,8 @@ static void on_exec_reply(void *user, const struct decoded *reply, const struct 
 
 void exec_prepared(struct action_run *run, struct buf *launch, const struct error *error)
 {
-    struct client *client = runtime_of(run)->client;
-    struct client_call call;
+    struct keeper_client *client = runtime_of(run)->client;
+    struct keeper_call call;
     run->exec_preparing = false;
     if (run->cancelled) {
         action_free(run);
@@ -119,9 +119,9 @@ void exec_prepared(struct action_run *run, struct buf *launch, const struct erro
         action_finish(run, false, error ? error->message : "the keeper has gone");
         return;
     }
-    client_call_begin(client, &call, KEEPER_EXEC);
+    keeper_call_begin(client, &call, KEEPER_EXEC);
     encode_raw(&call.encoder, KEEPER_BODY, launch);
-    run->exec_call_id = client_call_send(client, &call, on_exec_reply, run);
+    run->exec_call_id = keeper_call_send(client, &call, on_exec_reply, run);
 }
 
 static void describe_end(const struct decoded *event, int wait_status, char *message,

@@ -9,7 +9,7 @@
 
 #include "../keeper/proto.h"
 #include "../pod/pod_codec.h"
-#include "../pod/store.h"
+#include "../pod/shelf.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "link.h"
@@ -24,7 +24,7 @@ static void put_aside(struct runtime *runtime, const char *pod_id, struct error 
     struct error second;
     error_prefix(error, "pod %s is put aside", pod_id);
     runtime_problem(runtime, pod_id, error);
-    if (store_set_aside(runtime->data_dir, pod_id, &second) < 0)
+    if (shelf_set_aside(runtime->data_dir, pod_id, &second) < 0)
         runtime_problem(runtime, pod_id, &second);
 }
 
@@ -35,8 +35,8 @@ static int read_description(struct runtime *runtime, const char *pod_id, struct 
     struct arena arena;
     struct runtime_pod spec;
     buf_init(&bytes, RUNTIME_POD_BYTES_MAX);
-    arena_init(&arena);
-    int result = store_read(runtime->data_dir, pod_id, "pod", &bytes, error);
+    arena_init(&arena, 0);
+    int result = shelf_read(runtime->data_dir, pod_id, "pod", &bytes, error);
     if (result == 0)
         result = pod_decode(bytes.data, bytes.size_bytes, &arena, &spec, error);
     if (result == 0 && strcmp(spec.id, pod_id) != 0)
@@ -52,7 +52,7 @@ static int read_record(struct pod_life *pod, struct error *error)
 {
     struct buf bytes;
     buf_init(&bytes, RUNTIME_POD_BYTES_MAX);
-    int result = store_read(pod->runtime->data_dir, pod->spec.id, "record", &bytes, error);
+    int result = shelf_read(pod->runtime->data_dir, pod->spec.id, "record", &bytes, error);
     if (result == 0)
         result = record_decode(bytes.data, bytes.size_bytes, pod->spec.containers_count,
                                &pod->record, error);
@@ -80,7 +80,7 @@ static void load_one(void *user, const char *pod_id)
     if (read_description(runtime, pod_id, &pod, &error) < 0) {
         if (error.code ==
             ERROR_NOT_FOUND) /* the agent went down before the intent was on disk: never was */
-            (void)store_discard(runtime->data_dir, pod_id, &error);
+            (void)shelf_discard(runtime->data_dir, pod_id, &error);
         else
             put_aside(runtime, pod_id, &error);
         return;
@@ -99,7 +99,7 @@ static void load_one(void *user, const char *pod_id)
 
 int adopt_load(struct runtime *runtime, struct error *error)
 {
-    return store_each(runtime->data_dir, load_one, runtime, error);
+    return shelf_each(runtime->data_dir, load_one, runtime, error);
 }
 
 static wall_ms_t wall_now_ms(void)
@@ -177,7 +177,7 @@ static void adopt_pod(struct pod_life *pod, const struct decoded *from)
     if (pod->record.stopping)
         for (size_t i = 0; i < pod->spec.containers_count; i++)
             container_stop(&pod->containers[i], pod->record.stop_grace_ms);
-    pod_check(pod);
+    pod_life_check(pod);
 }
 
 /* A pod's way on, once it is known whether the keeper has it. */
@@ -193,13 +193,13 @@ static void reconcile(struct pod_life *pod, const struct decoded *from)
         return; /* the call was answered with "gone"; the clear job is on its way and kills by
                    cgroup */
     case POD_PAUSE:
-        pod_on_exited(pod, "the keeper went down");
+        pod_life_on_exited(pod, "the keeper went down");
         return;
     case POD_UP:
         if (held)
             adopt_pod(pod, from);
         else
-            pod_sandbox_lost(pod, lost_text);
+            pod_life_lost(pod, lost_text);
         return;
     }
 }
@@ -238,12 +238,12 @@ static void stop_strangers(struct runtime *runtime, const struct decoded *root, 
     for (size_t i = 0; i < count; i++) {
         struct decoded map = decode_array_at(root, KEEPER_PODS, i);
         const char *id = decode_text(&map, KEEPER_POD);
-        struct client_call call;
+        struct keeper_call call;
         if (id == NULL || runtime_find(runtime, id) != NULL)
             continue;
-        client_call_begin(runtime->client, &call, KEEPER_STOP_POD);
+        keeper_call_begin(runtime->client, &call, KEEPER_STOP_POD);
         encode_text(&call.encoder, KEEPER_POD, id);
-        client_call_send(runtime->client, &call, NULL, NULL);
+        keeper_call_send(runtime->client, &call, NULL, NULL);
     }
 }
 
@@ -260,7 +260,7 @@ static void adopt_unheld(struct pod_life *pod)
     if (over && !pod->record.stopping)
         return;
     job_save_record(pod, NULL);
-    pod_start_clear(pod);
+    pod_life_clear(pod);
 }
 
 static void resume(struct pod_life *pod, const struct decoded *from)
@@ -274,7 +274,7 @@ static void resume(struct pod_life *pod, const struct decoded *from)
     } else {
         adopt_unheld(pod);
     }
-    pod_mark(pod);
+    pod_life_mark(pod);
 }
 
 static void work_through(struct runtime *runtime, const struct buf *list)
@@ -283,7 +283,7 @@ static void work_through(struct runtime *runtime, const struct buf *list)
     struct decoder decoder;
     struct decoded root;
     struct error error;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     if (decoder_init(&decoder, &arena, list->data, list->size_bytes, &root, &error) < 0) {
         runtime_problem(runtime, NULL, &error);
         arena_fini(&arena);
@@ -313,7 +313,7 @@ void adopt_lost_keeper(void *user)
 {
     struct runtime *runtime = user;
     struct error error;
-    client_close(runtime->client);
+    keeper_client_close(runtime->client);
     runtime->client = NULL;
     if (runtime->quitting && runtime->pods_count == 0) {
         runtime_check_quit(runtime);
@@ -337,12 +337,12 @@ static void run_link(struct worker_job *worker_job)
 {
     struct link_job *job = WORKER_JOB_OWNER(worker_job, struct link_job);
     struct arena arena;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     struct link_config config = {.run_dir = job->runtime->run_dir,
                                  .keeper_exe = job->runtime->keeper_exe,
                                  .idle_ms = RUNTIME_KEEPER_IDLE_MS};
     groups_keeper_paths(&job->runtime->groups, &arena, &config.cgroups);
-    job->failed = link_open(&config, &job->link, &job->error) < 0;
+    job->failed = keeper_link_open(&config, &job->link, &job->error) < 0;
     arena_fini(&arena);
 }
 

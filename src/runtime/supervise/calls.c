@@ -16,7 +16,7 @@ static wall_ms_t wall_now_ms(void)
     return (wall_ms_t)now.tv_sec * 1000 + (wall_ms_t)now.tv_nsec / 1000000;
 }
 
-struct container_life *pod_find_container(struct pod_life *pod, const char *name)
+struct container_life *pod_life_find_container(struct pod_life *pod, const char *name)
 {
     for (size_t i = 0; name != NULL && i < pod->spec.containers_count; i++)
         if (strcmp(pod->spec.containers[i].name, name) == 0)
@@ -27,23 +27,23 @@ struct container_life *pod_find_container(struct pod_life *pod, const char *name
 static void on_pod_reply(void *user, const struct decoded *reply, const struct error *error)
 {
     pid_t pid = reply ? (pid_t)decode_u64(reply, KEEPER_PID, INT32_MAX) : 0;
-    pod_on_accepted(user, pid, error);
+    pod_life_on_accepted(user, pid, error);
 }
 
 void call_start_pod(struct pod_life *pod)
 {
-    struct client_call call;
+    struct keeper_call call;
     struct arena arena;
     struct launch_pod launch;
     if (pod->runtime->client == NULL)
         return;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     launch_build_pod(pod, &arena, &launch);
-    client_call_begin(pod->runtime->client, &call, KEEPER_START_POD);
+    keeper_call_begin(pod->runtime->client, &call, KEEPER_START_POD);
     encode_map_key_begin(&call.encoder, KEEPER_BODY);
     launch_pod_encode(&launch, &call.encoder);
     encode_end(&call.encoder);
-    client_call_send(pod->runtime->client, &call, on_pod_reply, pod);
+    keeper_call_send(pod->runtime->client, &call, on_pod_reply, pod);
     arena_fini(&arena);
 }
 
@@ -64,54 +64,54 @@ static void on_container_reply(void *user, const struct decoded *reply, const st
 
 void call_start_container(struct container_life *container, const struct buf *launch)
 {
-    struct client *client = container->pod->runtime->client;
-    struct client_call call;
+    struct keeper_client *client = container->pod->runtime->client;
+    struct keeper_call call;
     if (client == NULL)
         return;
-    client_call_begin(client, &call, KEEPER_START_CONTAINER);
+    keeper_call_begin(client, &call, KEEPER_START_CONTAINER);
     encode_raw(&call.encoder, KEEPER_BODY, launch);
-    client_call_send(client, &call, on_container_reply, container);
+    keeper_call_send(client, &call, on_container_reply, container);
 }
 
 void call_signal(struct container_life *container, int signal)
 {
-    struct client *client = container->pod->runtime->client;
-    struct client_call call;
+    struct keeper_client *client = container->pod->runtime->client;
+    struct keeper_call call;
     if (client == NULL)
         return;
-    client_call_begin(client, &call, KEEPER_SIGNAL);
+    keeper_call_begin(client, &call, KEEPER_SIGNAL);
     encode_text(&call.encoder, KEEPER_POD, container->pod->spec.id);
     encode_text(&call.encoder, KEEPER_NAME, container_spec(container)->name);
     encode_u64(&call.encoder, KEEPER_SIGNAL_NUMBER, (uint64_t)signal);
-    client_call_send(client, &call, NULL, NULL);
+    keeper_call_send(client, &call, NULL, NULL);
 }
 
 static void on_stop_reply(void *user, const struct decoded *reply, const struct error *error)
 {
     (void)reply;
     (void)error; /* if the keeper has gone, the cgroup still says whom to kill */
-    pod_on_stopped(user);
+    pod_life_on_stopped(user);
 }
 
 void call_stop_pod(struct pod_life *pod)
 {
-    struct client_call call;
-    client_call_begin(pod->runtime->client, &call, KEEPER_STOP_POD);
+    struct keeper_call call;
+    keeper_call_begin(pod->runtime->client, &call, KEEPER_STOP_POD);
     encode_text(&call.encoder, KEEPER_POD, pod->spec.id);
-    client_call_send(pod->runtime->client, &call, on_stop_reply, pod);
+    keeper_call_send(pod->runtime->client, &call, on_stop_reply, pod);
 }
 
 void call_forget(struct container_life *container, uint32_t attempt)
 {
-    struct client *client = container->pod->runtime->client;
-    struct client_call call;
+    struct keeper_client *client = container->pod->runtime->client;
+    struct keeper_call call;
     if (client == NULL)
         return;
-    client_call_begin(client, &call, KEEPER_FORGET);
+    keeper_call_begin(client, &call, KEEPER_FORGET);
     encode_text(&call.encoder, KEEPER_POD, container->pod->spec.id);
     encode_text(&call.encoder, KEEPER_NAME, container_spec(container)->name);
     encode_u64(&call.encoder, KEEPER_ATTEMPT, attempt);
-    client_call_send(client, &call, NULL, NULL);
+    keeper_call_send(client, &call, NULL, NULL);
 }
 
 /* Why something that the keeper accepted never got to exec; "" when it did. */
@@ -139,7 +139,8 @@ void calls_read_end(const struct decoded *from, uint32_t wall_key, struct contai
 
 static void on_container_event(struct pod_life *pod, uint64_t type, const struct decoded *event)
 {
-    struct container_life *container = pod_find_container(pod, decode_text(event, KEEPER_NAME));
+    struct container_life *container =
+        pod_life_find_container(pod, decode_text(event, KEEPER_NAME));
     uint64_t attempt = decode_u64(event, KEEPER_ATTEMPT, UINT32_MAX);
     if (container == NULL || container_record(container)->attempt != attempt)
         return;
@@ -166,10 +167,10 @@ void calls_on_event(void *user, uint64_t type, const struct decoded *event)
     if (type == KEEPER_STARTED || type == KEEPER_EXITED) {
         on_container_event(pod, type, event);
     } else if (type == KEEPER_POD_STARTED) {
-        pod_on_started(pod);
+        pod_life_on_started(pod);
     } else if (type == KEEPER_POD_EXITED) {
         char why[RUNTIME_MESSAGE_BYTES_MAX];
         (void)read_failure(event, why, sizeof(why));
-        pod_on_exited(pod, why);
+        pod_life_on_exited(pod, why);
     }
 }

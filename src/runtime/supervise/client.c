@@ -13,15 +13,15 @@
 struct pending {
     LIST_ENTRY(pending) next;
     uint64_t id;
-    client_reply_fn *on_reply;
+    keeper_reply_fn *on_reply;
     const void *user;
 };
 
 LIST_HEAD(pending_list, pending);
 
-struct client {
+struct keeper_client {
     uv_pipe_t pipe;
-    struct client_callbacks callbacks;
+    struct keeper_client_callbacks callbacks;
     struct pending_list pending;
     uint64_t last_id;
     struct buf input;
@@ -34,13 +34,13 @@ struct write_request {
     uint8_t *data;
 };
 
-static void lose(struct client *client);
+static void lose(struct keeper_client *client);
 
-static void deliver(struct client *client, struct pending *pending, const struct decoded *reply,
-                    const struct error *error)
+static void deliver(struct keeper_client *client, struct pending *pending,
+                    const struct decoded *reply, const struct error *error)
 {
-    client_reply_fn *on_reply = pending->on_reply;
-    /* The const is for client_forget_user, which only compares. */
+    keeper_reply_fn *on_reply = pending->on_reply;
+    /* The const is for keeper_client_forget, which only compares. */
     void *user;
     memcpy(&user, &pending->user, sizeof(user));
     LIST_REMOVE(pending, next);
@@ -50,7 +50,7 @@ static void deliver(struct client *client, struct pending *pending, const struct
         on_reply(user, reply, error);
 }
 
-static void handle_reply(struct client *client, const struct decoded *root)
+static void handle_reply(struct keeper_client *client, const struct decoded *root)
 {
     uint64_t id = decode_u64(root, KEEPER_ID, UINT64_MAX);
     struct pending *pending;
@@ -73,13 +73,13 @@ static void handle_reply(struct client *client, const struct decoded *root)
     deliver(client, pending, NULL, &error);
 }
 
-static bool handle_frame(struct client *client, const uint8_t *data, size_t size_bytes)
+static bool handle_frame(struct keeper_client *client, const uint8_t *data, size_t size_bytes)
 {
     struct arena arena;
     struct decoder decoder;
     struct decoded root;
     struct error error;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     bool good = decoder_init(&decoder, &arena, data, size_bytes, &root, &error) == 0;
     if (good) {
         uint64_t type = decode_u64(&root, KEEPER_TYPE, UINT32_MAX);
@@ -94,7 +94,7 @@ static bool handle_frame(struct client *client, const uint8_t *data, size_t size
 }
 
 /* False: lost. */
-static bool handle_input(struct client *client)
+static bool handle_input(struct keeper_client *client)
 {
     while (client->input.size_bytes >= KEEPER_HEADER_BYTES) {
         const uint8_t *data = client->input.data;
@@ -117,14 +117,14 @@ static bool handle_input(struct client *client)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *ret_buffer)
 {
-    struct client *client = handle->data;
+    struct keeper_client *client = handle->data;
     (void)suggested_bytes;
     *ret_buffer = uv_buf_init(client->read_bytes, sizeof(client->read_bytes));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
-    struct client *client = stream->data;
+    struct keeper_client *client = stream->data;
     if (count > 0) {
         buf_append(&client->input, buffer->base, (size_t)count);
         if (!client->input.overflowed && handle_input(client))
@@ -136,14 +136,14 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct client *client = handle->data;
-    struct client_callbacks callbacks = client->callbacks;
+    struct keeper_client *client = handle->data;
+    struct keeper_client_callbacks callbacks = client->callbacks;
     buf_fini(&client->input);
     mem_free(client);
     callbacks.on_closed(callbacks.user);
 }
 
-static void answer_all(struct client *client)
+static void answer_all(struct keeper_client *client)
 {
     struct error error;
     struct pending *pending;
@@ -152,7 +152,7 @@ static void answer_all(struct client *client)
         deliver(client, pending, NULL, &error);
 }
 
-static void lose(struct client *client)
+static void lose(struct keeper_client *client)
 {
     client->lost = true;
     uv_read_stop((uv_stream_t *)&client->pipe);
@@ -160,9 +160,10 @@ static void lose(struct client *client)
     client->callbacks.on_lost(client->callbacks.user);
 }
 
-struct client *client_new(uv_loop_t *loop, int fd, const struct client_callbacks *callbacks)
+struct keeper_client *keeper_client_new(uv_loop_t *loop, int fd,
+                                        const struct keeper_client_callbacks *callbacks)
 {
-    struct client *client = MEM_NEW(struct client);
+    struct keeper_client *client = MEM_NEW(struct keeper_client);
     client->callbacks = *callbacks;
     LIST_INIT(&client->pending);
     buf_init(&client->input, 2 * KEEPER_FRAME_BYTES_MAX);
@@ -173,7 +174,7 @@ struct client *client_new(uv_loop_t *loop, int fd, const struct client_callbacks
     return client;
 }
 
-void client_close(struct client *client)
+void keeper_client_close(struct keeper_client *client)
 {
     if (client == NULL)
         return;
@@ -186,7 +187,7 @@ void client_close(struct client *client)
     uv_close((uv_handle_t *)&client->pipe, on_closed);
 }
 
-void client_call_begin(struct client *client, struct client_call *call, uint64_t type)
+void keeper_call_begin(struct keeper_client *client, struct keeper_call *call, uint64_t type)
 {
     call->id = ++client->last_id;
     buf_init(&call->frame, KEEPER_FRAME_BYTES_MAX);
@@ -205,7 +206,7 @@ static void on_written(uv_write_t *request, int status)
     mem_free(write);
 }
 
-static void send_frame(struct client *client, struct client_call *call)
+static void send_frame(struct keeper_client *client, struct keeper_call *call)
 {
     struct write_request *write = MEM_NEW(struct write_request);
     size_t size_bytes;
@@ -219,8 +220,8 @@ static void send_frame(struct client *client, struct client_call *call)
         on_written(&write->request, UV_EPIPE);
 }
 
-uint64_t client_call_send(struct client *client, struct client_call *call,
-                          client_reply_fn *on_reply, void *user)
+uint64_t keeper_call_send(struct keeper_client *client, struct keeper_call *call,
+                          keeper_reply_fn *on_reply, void *user)
 {
     struct pending *pending = MEM_NEW(struct pending);
     encode_end(&call->encoder);
@@ -231,7 +232,7 @@ uint64_t client_call_send(struct client *client, struct client_call *call,
     return call->id;
 }
 
-void client_forget_user(struct client *client, const void *user)
+void keeper_client_forget(struct keeper_client *client, const void *user)
 {
     struct pending *pending;
     if (client == NULL)

@@ -45,7 +45,7 @@ void container_fini(struct container_life *container)
 {
     quiet(container);
     if (runtime_of(container)->client != NULL)
-        client_forget_user(runtime_of(container)->client, container);
+        keeper_client_forget(runtime_of(container)->client, container);
 }
 
 bool container_is_settled(const struct container_life *container)
@@ -71,7 +71,7 @@ void container_start(struct container_life *container)
     container->stop = STOP_NOT;
     container->pid = 0;
     container->stage = CONTAINER_PREPARE;
-    pod_mark(container->pod);
+    pod_life_mark(container->pod);
     job_prepare_container(container);
 }
 
@@ -96,7 +96,7 @@ void container_prepared(struct container_life *container, uint32_t epoch, struct
         record->backoff_ms = backoff.next_ms;
         record->begun = false; /* this attempt is still to come */
         wait_and_retry(container, "CreateContainerError", error->message, delay_ms);
-        pod_check(container->pod);
+        pod_life_check(container->pod);
     } else if (container->epoch == epoch) {
         container->stage = CONTAINER_LAUNCH;
         call_start_container(container, launch);
@@ -117,7 +117,7 @@ void container_set_running(struct container_life *container, pid_t pid, wall_ms_
     if (container->stop == STOP_NOT)
         deadline_cancel(&runtime_of(container)->deadlines, &container->timer);
     probes_start(container, pid == 0);
-    pod_mark(container->pod);
+    pod_life_mark(container->pod);
 }
 
 void container_on_exited(struct container_life *container, const struct container_end *end)
@@ -185,7 +185,7 @@ void container_finished(struct container_life *container, uint32_t epoch, bool o
         container->stage = CONTAINER_DONE;
         job_save_record(pod, container);
     }
-    pod_check(pod);
+    pod_life_check(pod);
 }
 
 static void end_unknown(struct container_life *container, const char *why)

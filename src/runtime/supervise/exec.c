@@ -38,11 +38,12 @@ static void run_exec(struct worker_job *worker_job)
                                     &launch.bpf_bytes, &job->error) < 0;
     if (job->failed)
         return;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     launch.container = *job->container;
     launch.container.argv = job->action->argv;
     launch.container.argv_count = job->action->argv_count;
     launch.container.mounts_count = 0;
+    launch_build_environment(job->pod, &arena, &launch.container);
     launch.container.layers_count = 0;
     launch.hostname = launch_hostname(job->pod, &arena);
     groups_leaf_name(leaf, sizeof(leaf), job->container->name, job->attempt);

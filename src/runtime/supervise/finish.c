@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "../pod/store.h"
+#include "../pod/shelf.h"
 #include "base/memory.h"
 #include "runtime_internal.h"
 #include "volumes.h"
@@ -71,14 +71,14 @@ static void run_clear(struct worker_job *worker_job)
     *address = (struct address){.port = 0};
     volumes_discard_layers(job->pod);
     if (job->discard)
-        job->failed = store_discard(runtime->data_dir, job->pod->spec.id, &job->error) < 0;
+        job->failed = shelf_discard(runtime->data_dir, job->pod->spec.id, &job->error) < 0;
 }
 
 static void done_clear(struct worker_job *worker_job, bool closing)
 {
     struct clear_job *job = WORKER_JOB_OWNER(worker_job, struct clear_job);
     if (!closing)
-        pod_cleared(job->pod, job->busy, job->discard, job->failed ? &job->error : NULL);
+        pod_life_cleared(job->pod, job->busy, job->discard, job->failed ? &job->error : NULL);
     mem_free(job);
 }
 

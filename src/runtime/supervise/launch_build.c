@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/ip.h"
+
 #define HOSTNAME_CHARS_MAX 63
 #define SHM_BYTES          (UINT64_C(64) << 20) /* Docker's and Kubernetes' default */
 
 static const char *path_in_pod(const struct pod_life *pod, struct arena *arena, const char *rest)
 {
     char path[RUNTIME_PATH_BYTES_MAX];
-    pod_path(pod, path, rest);
+    pod_life_path(pod, path, rest);
     return arena_text(arena, path);
 }
 
@@ -123,6 +125,22 @@ static void build_binds(const struct pod_life *pod, const struct runtime_contain
     launch->binds_count = count;
 }
 
+void launch_build_environment(const struct pod_life *pod, struct arena *arena,
+                              struct runtime_container *container)
+{
+    struct runtime_env *env = ARENA_NEW_ARRAY(arena, struct runtime_env, container->env_count);
+    struct address address =
+        pod->spec.host_network ? pod->runtime->host_address : pod->worker_address;
+    char text[IP_TEXT_BYTES_MAX];
+    (void)ip_format(&address, text);
+    for (size_t i = 0; i < container->env_count; i++) {
+        env[i] = container->env[i];
+        if (strcmp(env[i].value, RUNTIME_ENV_POD_IP) == 0)
+            env[i].value = arena_text(arena, text);
+    }
+    container->env = env;
+}
+
 void launch_build_container(const struct pod_life *pod, size_t index, uint32_t attempt,
                             const struct launch_filter *filter, struct arena *arena,
                             struct launch_container *ret_launch)
@@ -153,6 +171,7 @@ void launch_build_container(const struct pod_life *pod, size_t index, uint32_t a
     groups_paths(&runtime->groups, arena, pod->spec.id, leaf, &launch.cgroups);
     launch.cgroup_mounts_count = groups_mounts(&runtime->groups, arena, &launch.cgroup_mounts);
     build_binds(pod, container, arena, &launch);
+    launch_build_environment(pod, arena, &launch.container);
     /* Probes and hooks are the agent's business. */
     launch.container.startup_probe.action.kind = RUNTIME_ACTION_NONE;
     launch.container.readiness_probe.action.kind = RUNTIME_ACTION_NONE;

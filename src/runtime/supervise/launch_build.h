@@ -14,9 +14,14 @@ struct launch_filter {
     const uint8_t *bpf;
     size_t bpf_bytes;
 };
+/* On the worker thread. */
 void launch_build_container(const struct pod_life *pod, size_t index, uint32_t attempt,
                             const struct launch_filter *filter, struct arena *arena,
                             struct launch_container *ret_launch);
+
+/* The container with RUNTIME_ENV_POD_IP replaced in its environment. On the worker thread. */
+void launch_build_environment(const struct pod_life *pod, struct arena *arena,
+                              struct runtime_container *container);
 
 /* The hostname that the pod has. */
 const char *launch_hostname(const struct pod_life *pod, struct arena *arena);

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 
 #include "../common/codec.h"
-#include "../common/files.h"
+#include "../common/fs.h"
 #include "../keeper/proto.h"
 #include "base/memory.h"
 #include "keeper_start.h"
@@ -41,9 +41,9 @@ static void socket_address(int dir_fd, struct sockaddr_un *ret_address)
 
 static int open_dir(const char *run_dir, struct error *error)
 {
-    char path[FILES_PATH_BYTES_MAX];
+    char path[FS_PATH_BYTES_MAX];
     snprintf(path, sizeof(path), "%s/keeper", run_dir);
-    if (files_make_dirs(path, 0755) < 0 || chmod(path, 0700) < 0)
+    if (fs_make_dirs(path, 0755) < 0 || chmod(path, 0700) < 0)
         return error_set_errno(error, errno, "%s", path);
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? error_set_errno(error, errno, "%s", path) : fd;
@@ -145,7 +145,7 @@ static int say_hello(int fd, struct hello *ret_hello, struct error *error)
     struct arena arena;
     struct decoder decoder;
     struct decoded root;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     int result = call(fd, KEEPER_HELLO, &body, error);
     if (result == 0)
         result = decoder_init(&decoder, &arena, body.data, body.size_bytes, &root, error);
@@ -163,7 +163,7 @@ static int say_hello(int fd, struct hello *ret_hello, struct error *error)
     return result;
 }
 
-int link_quit(int fd, struct error *error)
+int keeper_link_quit(int fd, struct error *error)
 {
     struct buf body = BUF_INIT;
     char byte;
@@ -210,7 +210,7 @@ static int reach_and_greet(const struct link_config *config, int dir_fd,
         }
         bool stale = strcmp(hello.build, image->build) != 0 && hello.pods_count == 0;
         if (stale && attempt + 1 < CONNECT_TRIES) {
-            if (link_quit(fd, error) < 0)
+            if (keeper_link_quit(fd, error) < 0)
                 return -1;
             continue;
         }
@@ -223,7 +223,7 @@ static int reach_and_greet(const struct link_config *config, int dir_fd,
                      "the keeper was replaced and is of another build again");
 }
 
-int link_open(const struct link_config *config, struct link *ret_link, struct error *error)
+int keeper_link_open(const struct link_config *config, struct link *ret_link, struct error *error)
 {
     struct keeper_image image;
     struct link link = {.fd = -1};

@@ -32,10 +32,10 @@ struct link {
  * A keeper of another build that holds pods is kept; one that holds none is replaced.
  * ERROR_UNAVAILABLE: it does not answer, or serves another agent.
  */
-int link_open(const struct link_config *config, struct link *ret_link, struct error *error);
+int keeper_link_open(const struct link_config *config, struct link *ret_link, struct error *error);
 
 /* Asks for an end and waits until the keeper has gone (bounded). For shutting down; the connection
  * is closed. */
-int link_quit(int fd, struct error *error);
+int keeper_link_quit(int fd, struct error *error);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <sys/stat.h>
 
-#include "../common/files.h"
+#include "../common/fs.h"
 
 #define TRIES_MAX   8
 #define BLOCK_BYTES 65536
@@ -15,7 +15,7 @@
 /* Number 0 is the one being written; .1 the one before, and so on. */
 static int open_number(const char *path, unsigned number)
 {
-    char name[FILES_PATH_BYTES_MAX];
+    char name[FS_PATH_BYTES_MAX];
     if (number == 0)
         snprintf(name, sizeof(name), "%s", path);
     else

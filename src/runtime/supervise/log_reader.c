@@ -149,7 +149,7 @@ static int open_log(struct runtime_log *log, const struct pod_life *pod, struct 
     char rest[RUNTIME_NAME_CHARS_MAX + 8];
     char path[RUNTIME_PATH_BYTES_MAX];
     snprintf(rest, sizeof(rest), "logs/%s", container->name);
-    pod_path(pod, path, rest);
+    pod_life_path(pod, path, rest);
     snprintf(log->directory, sizeof(log->directory), "%s", path);
     if (choose_attempt(log, pod, error) < 0)
         return -1;

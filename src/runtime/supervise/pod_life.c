@@ -24,7 +24,7 @@ struct pod_life *pod_life_new(struct runtime *runtime, const struct runtime_pod 
     struct buf bytes;
     struct error error;
     buf_init(&bytes, RUNTIME_POD_BYTES_MAX);
-    arena_init(&life->arena);
+    arena_init(&life->arena, 0);
     pod_encode(pod, &bytes);
     int result = bytes.overflowed
                      ? -1
@@ -60,7 +60,7 @@ void pod_life_free(struct pod_life *pod)
     if (pod->is_dirty)
         TAILQ_REMOVE(&runtime->dirty, pod, in_dirty);
     if (runtime->client != NULL)
-        client_forget_user(runtime->client, pod);
+        keeper_client_forget(runtime->client, pod);
     RB_REMOVE(pod_lives, &runtime->pods, pod);
     runtime->pods_count--;
     mem_free(pod->containers);
@@ -69,7 +69,7 @@ void pod_life_free(struct pod_life *pod)
     mem_free(pod);
 }
 
-void pod_begin(struct pod_life *pod)
+void pod_life_begin(struct pod_life *pod)
 {
     pod->stage = POD_PREPARE;
     pod->pause_started = false;
@@ -77,7 +77,7 @@ void pod_begin(struct pod_life *pod)
     if (pod->spec.host_network)
         pod->record.ip = pod->runtime->host_address;
     pod->pause_pid = 0;
-    pod_mark(pod);
+    pod_life_mark(pod);
     job_prepare_pod(pod);
 }
 
@@ -89,10 +89,10 @@ static void sandbox_failed(struct pod_life *pod, const struct error *error)
     pod->retry_ms = pod->retry_ms == 0 ? RUNTIME_SANDBOX_RETRY_MS : pod->retry_ms * 2;
     if (pod->retry_ms > RUNTIME_SANDBOX_RETRY_MAX)
         pod->retry_ms = RUNTIME_SANDBOX_RETRY_MAX;
-    pod_start_clear(pod);
+    pod_life_clear(pod);
 }
 
-void pod_prepared(struct pod_life *pod, uint32_t epoch, const struct error *error)
+void pod_life_prepared(struct pod_life *pod, uint32_t epoch, const struct error *error)
 {
     if (pod->epoch != epoch)
         return;
@@ -109,7 +109,7 @@ void pod_prepared(struct pod_life *pod, uint32_t epoch, const struct error *erro
     call_start_pod(pod);
 }
 
-void pod_on_accepted(struct pod_life *pod, pid_t pause_pid, const struct error *error)
+void pod_life_on_accepted(struct pod_life *pod, pid_t pause_pid, const struct error *error)
 {
     if (pod->stage != POD_PAUSE || pod->pause_pid != 0)
         return;
@@ -132,17 +132,17 @@ static void advance(struct pod_life *pod)
     pod->retry_ms = 0;
     pod->reason[0] = 0;
     pod->message[0] = 0;
-    pod_check(pod);
+    pod_life_check(pod);
 }
 
-void pod_on_started(struct pod_life *pod)
+void pod_life_on_started(struct pod_life *pod)
 {
     pod->pause_started = true;
     advance(pod);
 }
 
-void pod_attached(struct pod_life *pod, uint32_t epoch, const struct address *address,
-                  const struct error *error)
+void pod_life_attached(struct pod_life *pod, uint32_t epoch, const struct address *address,
+                       const struct error *error)
 {
     if (pod->epoch != epoch)
         return; /* being undone; its clear job gives the address back */
@@ -152,7 +152,7 @@ void pod_attached(struct pod_life *pod, uint32_t epoch, const struct address *ad
     }
     pod->record.ip = *address;
     pod->network_done = true;
-    pod_mark(pod);
+    pod_life_mark(pod);
     advance(pod);
 }
 
@@ -194,14 +194,14 @@ static bool all_settled(const struct pod_life *pod)
     return true;
 }
 
-void pod_check(struct pod_life *pod)
+void pod_life_check(struct pod_life *pod)
 {
-    pod_mark(pod);
+    pod_life_mark(pod);
     if (pod->stage != POD_UP)
         return;
     if (pod->record.stopping) {
         if (all_settled(pod))
-            pod_start_clear(pod);
+            pod_life_clear(pod);
         return;
     }
     if (start_init_containers(pod))
@@ -210,22 +210,22 @@ void pod_check(struct pod_life *pod)
                 pod->containers[i].stage == CONTAINER_WAIT)
                 container_start(&pod->containers[i]);
     if (is_finished(pod))
-        pod_start_clear(pod);
+        pod_life_clear(pod);
 }
 
-void pod_start_clear(struct pod_life *pod)
+void pod_life_clear(struct pod_life *pod)
 {
     pod->stage = POD_CLEAR;
     pod->epoch++;
     deadline_cancel(&pod->runtime->deadlines, &pod->timer);
-    pod_mark(pod);
+    pod_life_mark(pod);
     if (pod->runtime->client != NULL)
         call_stop_pod(pod);
     else
         job_clear_pod(pod, pod->record.stopping);
 }
 
-void pod_on_stopped(struct pod_life *pod)
+void pod_life_on_stopped(struct pod_life *pod)
 {
     ASSERT(pod->stage == POD_CLEAR);
     job_clear_pod(pod, pod->record.stopping);
@@ -237,7 +237,7 @@ static uint32_t doubled(uint32_t value_ms, uint32_t first_ms, uint32_t max_ms)
     return next_ms > max_ms ? max_ms : next_ms;
 }
 
-void pod_cleared(struct pod_life *pod, bool busy, bool discarded, const struct error *error)
+void pod_life_cleared(struct pod_life *pod, bool busy, bool discarded, const struct error *error)
 {
     ASSERT(pod->stage == POD_CLEAR);
     if (error != NULL)
@@ -252,7 +252,7 @@ void pod_cleared(struct pod_life *pod, bool busy, bool discarded, const struct e
         pod->gone = true;
         runtime_empty_trash(pod->runtime);
         logs_pod_gone(pod);
-        pod_mark(pod);
+        pod_life_mark(pod);
         return;
     }
     runtime_empty_trash(pod->runtime);
@@ -262,7 +262,7 @@ void pod_cleared(struct pod_life *pod, bool busy, bool discarded, const struct e
     }
     if (is_finished(pod)) {
         pod->stage = POD_REST;
-        pod_mark(pod);
+        pod_life_mark(pod);
         return;
     }
     pod->stage = POD_RETRY;
@@ -278,30 +278,30 @@ static void on_timer(void *user)
     if (pod->stage == POD_CLEAR)
         job_clear_pod(pod, pod->record.stopping);
     else if (pod->stage == POD_RETRY)
-        pod_begin(pod);
+        pod_life_begin(pod);
 }
 
-void pod_sandbox_lost(struct pod_life *pod, const char *why)
+void pod_life_lost(struct pod_life *pod, const char *why)
 {
     for (size_t i = 0; i < pod->spec.containers_count; i++)
         container_on_lost(&pod->containers[i], why);
     if (pod->stored)
         job_save_record(pod, NULL);
-    pod_start_clear(pod);
+    pod_life_clear(pod);
 }
 
-void pod_on_exited(struct pod_life *pod, const char *why)
+void pod_life_on_exited(struct pod_life *pod, const char *why)
 {
     struct error error;
     if (pod->stage == POD_PAUSE) {
         error_set(&error, ERROR_IO, "%s", why[0] ? why : "the pause process ended");
         sandbox_failed(pod, &error);
     } else if (pod->stage == POD_UP) {
-        pod_sandbox_lost(pod, "the pod's pause process ended");
+        pod_life_lost(pod, "the pod's pause process ended");
     }
 }
 
-void pod_stop(struct pod_life *pod, uint32_t grace_ms, const char *reason)
+void pod_life_stop(struct pod_life *pod, uint32_t grace_ms, const char *reason)
 {
     bool first = !pod->record.stopping;
     if (first || grace_ms < pod->record.stop_grace_ms)
@@ -315,20 +315,20 @@ void pod_stop(struct pod_life *pod, uint32_t grace_ms, const char *reason)
     /* Later calls only hurry; by then the record may have been discarded. */
     if (first && pod->stored)
         job_save_record(pod, NULL);
-    pod_mark(pod);
+    pod_life_mark(pod);
     switch (pod->stage) {
     case POD_PREPARE:
     case POD_PAUSE:
     case POD_RETRY:
     case POD_REST:
-        pod_start_clear(pod);
+        pod_life_clear(pod);
         return;
     case POD_UP:
         for (size_t i = 0; i < pod->spec.containers_count; i++)
             container_stop(&pod->containers[i], pod->record.stop_grace_ms);
-        pod_check(pod);
+        pod_life_check(pod);
         return;
     case POD_CLEAR:
-        return; /* pod_cleared sees that it is to go for good */
+        return; /* pod_life_cleared sees that it is to go for good */
     }
 }

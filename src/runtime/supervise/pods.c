@@ -24,7 +24,7 @@ int runtime_start_pod(struct runtime *runtime, const struct runtime_pod *spec, s
                          RUNTIME_POD_BYTES_MAX);
     clock_gettime(CLOCK_REALTIME, &now);
     pod->record.started_wall_ms = (wall_ms_t)now.tv_sec * 1000 + (wall_ms_t)now.tv_nsec / 1000000;
-    pod_begin(pod);
+    pod_life_begin(pod);
     return 0;
 }
 
@@ -45,7 +45,7 @@ int runtime_stop_pod(struct runtime *runtime, const char *id, uint32_t grace_ms,
     struct pod_life *pod = find_or_fail(runtime, id, error);
     if (pod == NULL)
         return -1;
-    pod_stop(pod, grace_ms, reason);
+    pod_life_stop(pod, grace_ms, reason);
     return 0;
 }
 

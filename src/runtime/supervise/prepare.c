@@ -10,9 +10,9 @@
 
 #include <sys/stat.h>
 
-#include "../common/files.h"
+#include "../common/fs.h"
 #include "../pod/pod_codec.h"
-#include "../pod/store.h"
+#include "../pod/shelf.h"
 #include "../policy/caps.h"
 #include "base/memory.h"
 #include "launch_build.h"
@@ -33,7 +33,7 @@ static int make_directory(const struct pod_life *pod, const char *rest, mode_t m
                           struct error *error)
 {
     char path[RUNTIME_PATH_BYTES_MAX];
-    pod_path(pod, path, rest);
+    pod_life_path(pod, path, rest);
     if ((mkdir(path, mode) < 0 && errno != EEXIST) || chmod(path, mode) < 0)
         return error_set_errno(error, errno, "%s", path);
     return 0;
@@ -57,9 +57,9 @@ static int write_intent(const struct prepare_pod_job *job, struct error *error)
     const char *data_dir = job->pod->runtime->data_dir;
     const char *id = job->pod->spec.id;
     if (job->description.size_bytes > 0 &&
-        store_write(data_dir, id, "pod", &job->description, error) < 0)
+        shelf_write(data_dir, id, "pod", &job->description, error) < 0)
         return -1;
-    return store_write(data_dir, id, "record", &job->record, error);
+    return shelf_write(data_dir, id, "record", &job->record, error);
 }
 
 static void run_prepare_pod(struct worker_job *worker_job)
@@ -79,7 +79,7 @@ static void done_prepare_pod(struct worker_job *worker_job, bool closing)
 {
     struct prepare_pod_job *job = WORKER_JOB_OWNER(worker_job, struct prepare_pod_job);
     if (!closing)
-        pod_prepared(job->pod, job->epoch, job->failed ? &job->error : NULL);
+        pod_life_prepared(job->pod, job->epoch, job->failed ? &job->error : NULL);
     buf_fini(&job->description);
     buf_fini(&job->record);
     mem_free(job);
@@ -127,7 +127,7 @@ static int open_namespace(const struct attach_job *job, struct error *error)
     if (fd < 0)
         return error_set_errno(error, errno, "network namespace");
     snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)job->pause_pid);
-    if (files_read_text(path, text, sizeof(text)) <= 0 || strstr(text, job->pod->spec.id) == NULL) {
+    if (fs_read_text(path, text, sizeof(text)) <= 0 || strstr(text, job->pod->spec.id) == NULL) {
         close(fd);
         return error_set(error, ERROR_NOT_FOUND, "the pause process ended");
     }
@@ -162,7 +162,7 @@ static void done_attach(struct worker_job *worker_job, bool closing)
 {
     struct attach_job *job = WORKER_JOB_OWNER(worker_job, struct attach_job);
     if (!closing)
-        pod_attached(job->pod, job->epoch, &job->address, job->failed ? &job->error : NULL);
+        pod_life_attached(job->pod, job->epoch, &job->address, job->failed ? &job->error : NULL);
     mem_free(job);
 }
 
@@ -206,7 +206,7 @@ static int make_layer(const struct pod_life *pod, const struct runtime_container
             return -1;
     }
     snprintf(text, sizeof(text), "c/%s/upper", container->name);
-    pod_path(pod, path, text);
+    pod_life_path(pod, path, text);
     if (chown(path, status.st_uid, status.st_gid) < 0 || chmod(path, status.st_mode & 07777) < 0)
         return error_set_errno(error, errno, "%s", path);
     return 0;
@@ -221,7 +221,7 @@ static int make_log_dir(const struct pod_life *pod, const char *name, uint32_t a
     snprintf(text, sizeof(text), "logs/%s", name);
     if (make_directory(pod, text, 0750, error) < 0)
         return -1;
-    pod_path(pod, path, text);
+    pod_life_path(pod, path, text);
     DIR *dir = opendir(path);
     struct dirent *entry;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
@@ -247,7 +247,7 @@ static int build_launch(struct prepare_container_job *job, struct error *error)
         seccomp_cache_get(pod->runtime->seccomp, container, filter.caps_mask, &filter.bpf,
                           &filter.bpf_bytes, error) < 0)
         return -1;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     launch_build_container(pod, job->container->index, job->attempt, &filter, &arena, &launch);
     encoder_init(&encoder, &job->launch);
     encode_map_begin(&encoder);
@@ -264,7 +264,7 @@ static void run_prepare_container(struct worker_job *worker_job)
     const struct runtime_container *container = container_spec(job->container);
     char leaf[RUNTIME_NAME_CHARS_MAX + 16];
     groups_leaf_name(leaf, sizeof(leaf), container->name, job->attempt);
-    job->failed = store_write(pod->runtime->data_dir, pod->spec.id, "record", &job->record,
+    job->failed = shelf_write(pod->runtime->data_dir, pod->spec.id, "record", &job->record,
                               &job->error) < 0 ||
                   make_layer(pod, container, &job->error) < 0 ||
                   make_log_dir(pod, container->name, job->attempt, &job->error) < 0 ||
@@ -312,7 +312,7 @@ struct save_job {
 static void run_save(struct worker_job *worker_job)
 {
     struct save_job *job = WORKER_JOB_OWNER(worker_job, struct save_job);
-    job->failed = store_write(job->pod->runtime->data_dir, job->pod->spec.id, job->name,
+    job->failed = shelf_write(job->pod->runtime->data_dir, job->pod->spec.id, job->name,
                               &job->contents, &job->error) < 0;
 }
 

@@ -53,7 +53,7 @@ static void begin_service(struct container_life *container)
         begin_probe(&container->probes[PROBE_READINESS]);
     if (spec->liveness_probe.action.kind != RUNTIME_ACTION_NONE)
         begin_probe(&container->probes[PROBE_LIVENESS]);
-    pod_mark(container->pod);
+    pod_life_mark(container->pod);
 }
 
 static void on_round_done(void *user, const struct action_result *result)
@@ -71,7 +71,7 @@ static void on_round_done(void *user, const struct action_result *result)
     }
     if (probe->kind == PROBE_READINESS && container->ready != (verdict == PROBE_PASSED)) {
         container->ready = verdict == PROBE_PASSED;
-        pod_mark(container->pod);
+        pod_life_mark(container->pod);
     }
     if (probe->kind != PROBE_READINESS && verdict == PROBE_FAILED) {
         end_container(container, probe->kind == PROBE_STARTUP ? "startup probe" : "liveness probe",

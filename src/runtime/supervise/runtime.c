@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../common/files.h"
+#include "../common/fs.h"
 #include "../keeper/proto.h"
-#include "../pod/store.h"
+#include "../pod/shelf.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "link.h"
@@ -32,10 +32,10 @@ struct pod_life *runtime_find(const struct runtime *runtime, const char *id)
     return id ? RB_FIND(pod_lives, &tree, &key) : NULL;
 }
 
-void pod_path(const struct pod_life *pod, char path[static RUNTIME_PATH_BYTES_MAX],
-              const char *rest)
+void pod_life_path(const struct pod_life *pod, char path[static RUNTIME_PATH_BYTES_MAX],
+                   const char *rest)
 {
-    store_path(path, RUNTIME_PATH_BYTES_MAX, pod->runtime->data_dir, pod->spec.id, rest);
+    shelf_path(path, RUNTIME_PATH_BYTES_MAX, pod->runtime->data_dir, pod->spec.id, rest);
 }
 
 void runtime_problem(struct runtime *runtime, const char *pod_id, const struct error *error)
@@ -60,12 +60,12 @@ static void on_client_closed(void *user)
 
 void runtime_use_link(struct runtime *runtime, int fd)
 {
-    const struct client_callbacks callbacks = {.user = runtime,
-                                               .on_event = calls_on_event,
-                                               .on_lost = adopt_lost_keeper,
-                                               .on_closed = on_client_closed};
+    const struct keeper_client_callbacks callbacks = {.user = runtime,
+                                                      .on_event = calls_on_event,
+                                                      .on_lost = adopt_lost_keeper,
+                                                      .on_closed = on_client_closed};
     ASSERT(runtime->client == NULL);
-    runtime->client = client_new(runtime->loop, fd, &callbacks);
+    runtime->client = keeper_client_new(runtime->loop, fd, &callbacks);
     runtime->open_handles++;
 }
 
@@ -75,7 +75,7 @@ void runtime_use_link(struct runtime *runtime, int fd)
 static void empty_trash(uv_work_t *work)
 {
     const struct runtime *runtime = work->data;
-    store_empty_trash(runtime->data_dir);
+    shelf_empty_trash(runtime->data_dir);
 }
 
 static void trash_emptied(uv_work_t *work, int status)
@@ -120,12 +120,12 @@ static void run_open(struct worker_job *worker_job)
     job->failed = groups_open(&runtime->groups, job->cgroup_parent, &job->error) < 0;
     if (job->failed)
         return;
-    arena_init(&arena);
+    arena_init(&arena, 0);
     struct link_config config = {.run_dir = runtime->run_dir,
                                  .keeper_exe = runtime->keeper_exe,
                                  .idle_ms = RUNTIME_KEEPER_IDLE_MS};
     groups_keeper_paths(&runtime->groups, &arena, &config.cgroups);
-    job->failed = link_open(&config, &job->link, &job->error) < 0;
+    job->failed = keeper_link_open(&config, &job->link, &job->error) < 0;
     arena_fini(&arena);
 }
 
@@ -260,7 +260,7 @@ static void init_parts(struct runtime *runtime, uv_loop_t *loop)
 
 static int open_all(struct runtime *runtime, const char *cgroup_parent, struct error *error)
 {
-    runtime->lock_fd = store_open(runtime->data_dir, error);
+    runtime->lock_fd = shelf_open(runtime->data_dir, error);
     if (runtime->lock_fd < 0)
         return -1;
     struct open_job job = {.job = {.run = run_open}, .runtime = runtime};
@@ -325,7 +325,7 @@ void runtime_close(struct runtime *runtime)
         return;
     ASSERT(LIST_EMPTY(&runtime->logs));
     runtime->closing = true;
-    client_close(runtime->client);
+    keeper_client_close(runtime->client);
     runtime->client = NULL;
     worker_close(&runtime->worker, on_worker_closed);
     struct pod_life *pod;
@@ -377,9 +377,9 @@ void runtime_check_quit(struct runtime *runtime)
     if (!runtime->quitting || runtime->pods_count > 0 || runtime->link_running)
         return;
     if (runtime->client != NULL) {
-        struct client_call call;
-        client_call_begin(runtime->client, &call, KEEPER_QUIT);
-        client_call_send(runtime->client, &call, NULL, NULL);
+        struct keeper_call call;
+        keeper_call_begin(runtime->client, &call, KEEPER_QUIT);
+        keeper_call_send(runtime->client, &call, NULL, NULL);
         return;
     }
     struct quit_job *job = MEM_NEW(struct quit_job);
@@ -392,7 +392,7 @@ static void on_quit_turn(void *user)
     struct runtime *runtime = user;
     struct pod_life *pod;
     RB_FOREACH (pod, pod_lives, &runtime->pods)
-        pod_stop(pod, runtime->quit_grace_ms, "NodeShutdown");
+        pod_life_stop(pod, runtime->quit_grace_ms, "NodeShutdown");
     runtime_check_quit(runtime);
 }
 

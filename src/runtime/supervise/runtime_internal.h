@@ -30,8 +30,9 @@
 #include "worker.h"
 
 #define RUNTIME_GRACE_MS_DEFAULT 30000
-#define RUNTIME_START_MS_MAX     120000 /* from START_CONTAINER to exec: layers may be on a slow disk \
-                                         */
+#define RUNTIME_START_MS_MAX                                                                       \
+    120000 /* from START_CONTAINER to exec: layers may be on a slow disk                           \
+            */
 #define RUNTIME_CLEAR_RETRY_MS    5
 #define RUNTIME_CLEAR_RETRY_MAX   1000
 #define RUNTIME_SANDBOX_RETRY_MS  1000
@@ -158,8 +159,8 @@ struct runtime {
     struct groups groups;
     struct worker worker;
     struct deadlines deadlines;
-    struct client *client; /* NULL: no keeper at present */
-    bool link_running;     /* a job is looking for one */
+    struct keeper_client *client; /* NULL: no keeper at present */
+    bool link_running;            /* a job is looking for one */
     struct deadline link_retry;
     struct pod_lives pods;
     unsigned pods_count;
@@ -185,18 +186,18 @@ struct runtime {
 /* pod_life.c */
 struct pod_life *pod_life_new(struct runtime *runtime, const struct runtime_pod *pod);
 void pod_life_free(struct pod_life *pod);
-void pod_begin(struct pod_life *pod);
-void pod_check(struct pod_life *pod); /* after any change of a container's stage */
-void pod_start_clear(struct pod_life *pod);
+void pod_life_begin(struct pod_life *pod);
+void pod_life_check(struct pod_life *pod); /* after any change of a container's stage */
+void pod_life_clear(struct pod_life *pod);
 /* The pause process or the keeper has gone: what ran is dead. */
-void pod_sandbox_lost(struct pod_life *pod, const char *why);
+void pod_life_lost(struct pod_life *pod, const char *why);
 /* From the keeper: the call was accepted or refused; its processes run; its pause process ended by
  * itself. */
-void pod_on_accepted(struct pod_life *pod, pid_t pause_pid, const struct error *error);
-void pod_on_started(struct pod_life *pod);
-void pod_on_exited(struct pod_life *pod, const char *why);
-void pod_on_stopped(struct pod_life *pod);
-void pod_stop(struct pod_life *pod, uint32_t grace_ms, const char *reason);
+void pod_life_on_accepted(struct pod_life *pod, pid_t pause_pid, const struct error *error);
+void pod_life_on_started(struct pod_life *pod);
+void pod_life_on_exited(struct pod_life *pod, const char *why);
+void pod_life_on_stopped(struct pod_life *pod);
+void pod_life_stop(struct pod_life *pod, uint32_t grace_ms, const char *reason);
 
 /* container_life.c */
 void container_init(struct container_life *container, struct pod_life *pod, size_t index);
@@ -219,10 +220,10 @@ void container_stop_forget(struct container_life *container);
 
 /* jobs: prepare.c, finish.c; results come back by the functions named *_done below */
 void job_prepare_pod(struct pod_life *pod);
-void pod_prepared(struct pod_life *pod, uint32_t epoch, const struct error *error);
+void pod_life_prepared(struct pod_life *pod, uint32_t epoch, const struct error *error);
 void job_attach(struct pod_life *pod);
-void pod_attached(struct pod_life *pod, uint32_t epoch, const struct address *address,
-                  const struct error *error);
+void pod_life_attached(struct pod_life *pod, uint32_t epoch, const struct address *address,
+                       const struct error *error);
 void job_prepare_container(struct container_life *container);
 /* `launch`: the body of START_CONTAINER; taken over. */
 void container_prepared(struct container_life *container, uint32_t epoch, struct buf *launch,
@@ -230,7 +231,7 @@ void container_prepared(struct container_life *container, uint32_t epoch, struct
 void job_finish_container(struct container_life *container);
 void container_finished(struct container_life *container, uint32_t epoch, bool oom_killed);
 void job_clear_pod(struct pod_life *pod, bool discard);
-void pod_cleared(struct pod_life *pod, bool busy, bool discarded, const struct error *error);
+void pod_life_cleared(struct pod_life *pod, bool busy, bool discarded, const struct error *error);
 /* Writes the record; then FORGETs the container's end at the keeper (NULL: none). */
 void job_save_record(struct pod_life *pod, struct container_life *ended);
 void job_save_pod(struct pod_life *pod);
@@ -250,7 +251,7 @@ void call_signal(struct container_life *container, int signal);
 void call_stop_pod(struct pod_life *pod);
 void call_forget(struct container_life *container, uint32_t attempt);
 void calls_on_event(void *user, uint64_t type, const struct decoded *event);
-struct container_life *pod_find_container(struct pod_life *pod, const char *name);
+struct container_life *pod_life_find_container(struct pod_life *pod, const char *name);
 
 /* adopt.c */
 void adopt_lost_keeper(void *user);
@@ -280,7 +281,7 @@ void probes_start(struct container_life *container, bool fresh);
 void probes_stop(struct container_life *container);
 
 /* status.c */
-void pod_mark(struct pod_life *pod);
+void pod_life_mark(struct pod_life *pod);
 void status_flush(void *user);
 void status_fill(const struct pod_life *pod, struct runtime_status *ret_status);
 
@@ -292,8 +293,8 @@ void runtime_check_quit(struct runtime *runtime);
 void runtime_use_link(struct runtime *runtime, int fd);
 void runtime_empty_trash(struct runtime *runtime);
 void runtime_handle_closed(uv_handle_t *handle);
-void pod_path(const struct pod_life *pod, char path[static RUNTIME_PATH_BYTES_MAX],
-              const char *rest);
+void pod_life_path(const struct pod_life *pod, char path[static RUNTIME_PATH_BYTES_MAX],
+                   const char *rest);
 
 /* log_reader.c */
 void logs_pod_changed(struct pod_life *pod);

@@ -6,6 +6,7 @@
 #include <http_parser.h>
 #include <netinet/in.h>
 
+#include "../common/ip.h"
 #include "action_internal.h"
 #include "base/assert.h"
 #include "base/memory.h"
@@ -147,9 +148,9 @@ static bool target_of(const struct action_run *run, struct sockaddr_storage *ret
         return false;
     if (!address_is_set(&address) && address_parse("127.0.0.1", 0, &address, &ignored) < 0)
         return false;
-    address.port = 0;
-    char text[ADDRESS_TEXT_BYTES_MAX];
-    snprintf(host, size_bytes, "%s", address_format(&address, text));
+    char text[IP_TEXT_BYTES_MAX];
+    snprintf(host, size_bytes, address_is_ipv4(&address) ? "%s" : "[%s]",
+             ip_format(&address, text));
     if (address_is_ipv4(&address)) {
         struct sockaddr_in *to = (struct sockaddr_in *)ret_to;
         *to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(run->action->port)};

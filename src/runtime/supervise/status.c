@@ -6,7 +6,7 @@
 #include "../policy/decide.h"
 #include "runtime_internal.h"
 
-void pod_mark(struct pod_life *pod)
+void pod_life_mark(struct pod_life *pod)
 {
     struct runtime *runtime = pod->runtime;
     if (pod->is_dirty || runtime->closing)

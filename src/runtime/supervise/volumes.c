@@ -8,7 +8,8 @@
 
 #include <sys/stat.h>
 
-#include "../common/files.h"
+#include "../common/fs.h"
+#include "../common/ip.h"
 #include "launch_build.h"
 
 #define RESOLV_CONF_BYTES_MAX ((size_t)64 << 10)
@@ -19,7 +20,7 @@ static int make_own(const struct pod_life *pod, const struct runtime_volume *vol
     char text[128];
     char path[RUNTIME_PATH_BYTES_MAX];
     snprintf(text, sizeof(text), "volumes/%s", volume->name);
-    pod_path(pod, path, text);
+    pod_life_path(pod, path, text);
     if (mkdir(path, 0777) < 0 && errno != EEXIST)
         return error_set_errno(error, errno, "volume %s", volume->name);
     /* Any user of the pod may write there (Kubernetes, emptyDir). */
@@ -42,7 +43,7 @@ static int check_host_path(const struct runtime_volume *volume, struct error *er
     const char *path = volume->host_path;
     struct stat status;
     if (volume->host_path_kind == RUNTIME_HOST_PATH_DIRECTORY_OR_CREATE &&
-        files_make_dirs(path, 0755) < 0)
+        fs_make_dirs(path, 0755) < 0)
         return error_set_errno(error, errno, "hostPath %s", path);
     if (volume->host_path_kind == RUNTIME_HOST_PATH_FILE_OR_CREATE && make_host_file(path) < 0)
         return error_set_errno(error, errno, "hostPath %s", path);
@@ -85,8 +86,8 @@ static int write_etc(const struct pod_life *pod, const char *name, const char *t
                      struct error *error)
 {
     char path[RUNTIME_PATH_BYTES_MAX];
-    pod_path(pod, path, name);
-    if (files_write_text(path, text, 0644) < 0 || chmod(path, 0644) < 0)
+    pod_life_path(pod, path, name);
+    if (fs_write_text(path, text, 0644) < 0 || chmod(path, 0644) < 0)
         return error_set_errno(error, errno, "%s", path);
     return 0;
 }
@@ -97,10 +98,8 @@ static int write_hosts(const struct pod_life *pod, const struct address *address
     struct buf text = BUF_INIT;
     buf_append_text(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     if (address_is_set(address)) {
-        char ip[ADDRESS_TEXT_BYTES_MAX];
-        struct address bare = *address;
-        bare.port = 0;
-        buf_printf(&text, "%s\t%s\n", address_format(&bare, ip), hostname);
+        char ip[IP_TEXT_BYTES_MAX];
+        buf_printf(&text, "%s\t%s\n", ip_format(address, ip), hostname);
     }
     if (pod->spec.hosts_extra != NULL)
         buf_append_text(&text, pod->spec.hosts_extra);
@@ -117,12 +116,12 @@ int volumes_write_etc(const struct pod_life *pod, const struct address *address,
     struct error ignored;
     char line[80];
     buf_init(&resolver, 2 * RESOLV_CONF_BYTES_MAX);
-    arena_init(&arena);
+    arena_init(&arena, 0);
     const char *hostname = launch_hostname(pod, &arena);
     snprintf(line, sizeof(line), "%s\n", hostname);
     if (pod->spec.resolv_conf != NULL)
         buf_append_text(&resolver, pod->spec.resolv_conf);
-    else if (files_read_all("/etc/resolv.conf", RESOLV_CONF_BYTES_MAX, &resolver, &ignored) < 0)
+    else if (fs_read_all("/etc/resolv.conf", RESOLV_CONF_BYTES_MAX, &resolver, &ignored) < 0)
         buf_clear(&resolver); /* a bare node has none, and neither have its pods */
     int result = write_etc(pod, "etc/hostname", line, error) < 0 ||
                          write_hosts(pod, address, hostname, error) < 0 ||
@@ -140,7 +139,7 @@ static void discard(const struct pod_life *pod, const char *place)
     char from[RUNTIME_PATH_BYTES_MAX];
     char to[RUNTIME_PATH_BYTES_MAX];
     const char *base = strrchr(place, '/');
-    pod_path(pod, from, place);
+    pod_life_path(pod, from, place);
     for (unsigned i = 0; i < 100000; i++) {
         snprintf(to, sizeof(to), "%s/trash/%s-%s.%u", pod->runtime->data_dir, pod->spec.id,
                  base ? base + 1 : place, i);

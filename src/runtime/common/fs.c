@@ -1,4 +1,4 @@
-#include "files.h"
+#include "fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +11,9 @@
 
 #define WALK_FDS_MAX 32
 
-int files_make_dirs(const char *path, mode_t mode)
+int fs_make_dirs(const char *path, mode_t mode)
 {
-    char copy[FILES_PATH_BYTES_MAX];
+    char copy[FS_PATH_BYTES_MAX];
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof(copy)) {
         errno = ENAMETOOLONG;
@@ -37,7 +37,7 @@ int files_make_dirs(const char *path, mode_t mode)
     return 0;
 }
 
-ssize_t files_read_text(const char *path, char *text, size_t size_bytes)
+ssize_t fs_read_text(const char *path, char *text, size_t size_bytes)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -62,12 +62,12 @@ static int write_once(int fd, const char *text)
     return count == (ssize_t)length ? 0 : -1;
 }
 
-int files_put_text(const char *path, const char *text)
+int fs_put_text(const char *path, const char *text)
 {
     return write_once(open(path, O_WRONLY | O_CLOEXEC), text);
 }
 
-int files_write_text(const char *path, const char *text, mode_t mode)
+int fs_write_text(const char *path, const char *text, mode_t mode)
 {
     return write_once(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode),
                       text);
@@ -83,7 +83,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     return 0;
 }
 
-int files_remove_tree(const char *path)
+int fs_remove_tree(const char *path)
 {
     struct stat status;
     if (lstat(path, &status) < 0)
@@ -94,7 +94,7 @@ int files_remove_tree(const char *path)
     return rmdir(path);
 }
 
-int files_read_all(const char *path, size_t limit_bytes, struct buf *out, struct error *error)
+int fs_read_all(const char *path, size_t limit_bytes, struct buf *out, struct error *error)
 {
     uint8_t chunk[16384];
     ssize_t count = 0;

@@ -1,7 +1,7 @@
 /* Small things with files that several rooms need. -1 with errno on failure unless said otherwise.
  */
-#ifndef SHOAL_RUNTIME_FILES_H
-#define SHOAL_RUNTIME_FILES_H
+#ifndef SHOAL_RUNTIME_FS_H
+#define SHOAL_RUNTIME_FS_H
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -9,20 +9,20 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-#define FILES_PATH_BYTES_MAX 4096
+#define FS_PATH_BYTES_MAX 4096
 
 /* mkdir -p. */
-int files_make_dirs(const char *path, mode_t mode);
+int fs_make_dirs(const char *path, mode_t mode);
 /* Reads at most size_bytes - 1 and a NUL; returns the count. */
-ssize_t files_read_text(const char *path, char *text, size_t size_bytes);
+ssize_t fs_read_text(const char *path, char *text, size_t size_bytes);
 /* Writes in one go to a file that exists (the kernel's). */
-int files_put_text(const char *path, const char *text);
+int fs_put_text(const char *path, const char *text);
 /* Makes or replaces a small file; not durable. */
-int files_write_text(const char *path, const char *text, mode_t mode);
+int fs_write_text(const char *path, const char *text, mode_t mode);
 /* rm -r, never through a symbolic link, never across a mount. Goes on after failures and returns
  * the first. */
-int files_remove_tree(const char *path);
+int fs_remove_tree(const char *path);
 /* The whole file, at most `limit_bytes`. ERROR_NOT_FOUND, ERROR_LIMIT, ERROR_IO. */
-int files_read_all(const char *path, size_t limit_bytes, struct buf *out, struct error *error);
+int fs_read_all(const char *path, size_t limit_bytes, struct buf *out, struct error *error);
 
 #endif

@@ -1,4 +1,4 @@
-#include "store.h"
+#include "shelf.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "../common/files.h"
+#include "../common/fs.h"
 #include "base/hash.h"
 #include "runtime/pod.h"
 
@@ -20,7 +20,7 @@
 #define HEADER_BYTES   24 /* magic, version u32, size u32, hash u64; big-endian */
 #define FILE_BYTES_MAX (RUNTIME_POD_BYTES_MAX + HEADER_BYTES)
 
-void store_path(char *path, size_t size_bytes, const char *data_dir, const char *pod_id,
+void shelf_path(char *path, size_t size_bytes, const char *data_dir, const char *pod_id,
                 const char *rest)
 {
     snprintf(path, size_bytes, "%s/pods/%s%s%s", data_dir, pod_id, rest ? "/" : "",
@@ -77,15 +77,15 @@ static int write_fresh(int dir_fd, const char *name, const struct buf *contents)
     return result;
 }
 
-int store_write(const char *data_dir, const char *pod_id, const char *name,
+int shelf_write(const char *data_dir, const char *pod_id, const char *name,
                 const struct buf *contents, struct error *error)
 {
-    char path[FILES_PATH_BYTES_MAX];
+    char path[FS_PATH_BYTES_MAX];
     char temporary[64];
     if (contents->overflowed || contents->size_bytes > RUNTIME_POD_BYTES_MAX)
         return error_set(error, ERROR_LIMIT, "pod %s is larger than %zu bytes", pod_id,
                          RUNTIME_POD_BYTES_MAX);
-    store_path(path, sizeof(path), data_dir, pod_id, NULL);
+    shelf_path(path, sizeof(path), data_dir, pod_id, NULL);
     snprintf(temporary, sizeof(temporary), "%s.new", name);
     int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
@@ -100,14 +100,14 @@ int store_write(const char *data_dir, const char *pod_id, const char *name,
     return result;
 }
 
-int store_read(const char *data_dir, const char *pod_id, const char *name, struct buf *ret_contents,
+int shelf_read(const char *data_dir, const char *pod_id, const char *name, struct buf *ret_contents,
                struct error *error)
 {
-    char path[FILES_PATH_BYTES_MAX];
+    char path[FS_PATH_BYTES_MAX];
     struct buf file;
     buf_init(&file, FILE_BYTES_MAX + 16384);
-    store_path(path, sizeof(path), data_dir, pod_id, name);
-    if (files_read_all(path, FILE_BYTES_MAX, &file, error) < 0) {
+    shelf_path(path, sizeof(path), data_dir, pod_id, name);
+    if (fs_read_all(path, FILE_BYTES_MAX, &file, error) < 0) {
         buf_fini(&file);
         return -1;
     }
@@ -140,9 +140,9 @@ static int sync_dir(const char *path)
 static int move_away(const char *data_dir, const char *pod_id, const char *place,
                      struct error *error)
 {
-    char from[FILES_PATH_BYTES_MAX];
-    char to[FILES_PATH_BYTES_MAX];
-    store_path(from, sizeof(from), data_dir, pod_id, NULL);
+    char from[FS_PATH_BYTES_MAX];
+    char to[FS_PATH_BYTES_MAX];
+    shelf_path(from, sizeof(from), data_dir, pod_id, NULL);
     for (unsigned i = 0; i < 10000; i++) {
         snprintf(to, sizeof(to), "%s/%s/%s.%u", data_dir, place, pod_id, i);
         if (rename(from, to) == 0 || errno == ENOENT)
@@ -156,19 +156,19 @@ static int move_away(const char *data_dir, const char *pod_id, const char *place
     return 0;
 }
 
-int store_discard(const char *data_dir, const char *pod_id, struct error *error)
+int shelf_discard(const char *data_dir, const char *pod_id, struct error *error)
 {
     return move_away(data_dir, pod_id, "trash", error);
 }
 
-int store_set_aside(const char *data_dir, const char *pod_id, struct error *error)
+int shelf_set_aside(const char *data_dir, const char *pod_id, struct error *error)
 {
     return move_away(data_dir, pod_id, "corrupt", error);
 }
 
-void store_empty_trash(const char *data_dir)
+void shelf_empty_trash(const char *data_dir)
 {
-    char path[FILES_PATH_BYTES_MAX];
+    char path[FS_PATH_BYTES_MAX];
     snprintf(path, sizeof(path), "%s/trash", data_dir);
     DIR *dir = opendir(path);
     if (dir == NULL)
@@ -178,15 +178,15 @@ void store_empty_trash(const char *data_dir)
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof(path), "%s/trash/%s", data_dir, entry->d_name);
-        (void)files_remove_tree(path);
+        (void)fs_remove_tree(path);
     }
     closedir(dir);
 }
 
-int store_each(const char *data_dir, void (*each)(void *user, const char *pod_id), void *user,
+int shelf_each(const char *data_dir, void (*each)(void *user, const char *pod_id), void *user,
                struct error *error)
 {
-    char path[FILES_PATH_BYTES_MAX];
+    char path[FS_PATH_BYTES_MAX];
     snprintf(path, sizeof(path), "%s/pods", data_dir);
     DIR *dir = opendir(path);
     if (dir == NULL)
@@ -199,13 +199,13 @@ int store_each(const char *data_dir, void (*each)(void *user, const char *pod_id
     return 0;
 }
 
-int store_open(const char *data_dir, struct error *error)
+int shelf_open(const char *data_dir, struct error *error)
 {
     static const char *const places[] = {"pods", "trash", "corrupt"};
-    char path[FILES_PATH_BYTES_MAX];
+    char path[FS_PATH_BYTES_MAX];
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", data_dir, places[i]);
-        if (files_make_dirs(path, 0755) < 0 || chmod(path, 0711) < 0)
+        if (fs_make_dirs(path, 0755) < 0 || chmod(path, 0711) < 0)
             return error_set_errno(error, errno, "%s", path);
     }
     snprintf(path, sizeof(path), "%s/pods/lock", data_dir);
