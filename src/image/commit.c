@@ -306,11 +306,11 @@ static int commit_all(struct commit *commit, struct error *error)
     struct error publish_error = ERROR_INIT;
     int result = publish(commit, &publish_error);
     if (result == 0) {
-        index_copy(&commit->store->index, &index);
+        image_index_copy(&commit->store->index, &index);
         for (size_t i = 0; i < commit->plan->count; i++) {
             struct index_image entry;
             fill_entry(commit, &commit->plan->items[i], &entry);
-            index_add(&index, &entry);
+            image_index_add(&index, &entry);
         }
         result = store_replace_index(commit->store, &index, NULL, &publish_error);
     }

@@ -121,15 +121,15 @@ int image_store_find(struct image_store *store, const char *reference, struct im
     if (image_reference_parse(reference, &parsed, error) < 0)
         return -1;
     pthread_mutex_lock(&store->fast);
-    long position = index_find(&store->index, &parsed);
+    long position = image_index_find(&store->index, &parsed);
     if (position >= 0)
-        index_copy(&(struct index){.items = &store->index.items[position], .count = 1}, &one);
+        image_index_copy(&(struct index){.items = &store->index.items[position], .count = 1}, &one);
     pthread_mutex_unlock(&store->fast);
     if (position < 0)
         return error_set(error, ERROR_NOT_FOUND, "image \"%s\" is not on this node",
                          text_quote(reference, quoted));
     int result = make_image(store, &one.items[0], ret_image, error);
-    index_fini(&one);
+    image_index_fini(&one);
     return result;
 }
 

@@ -23,11 +23,11 @@ int image_store_remove(struct image_store *store, const char *reference, struct 
     if (image_reference_parse(reference, &parsed, error) < 0)
         return -1;
     pthread_mutex_lock(&store->slow);
-    index_copy(&store->index, &index); /* only holders of slow change it */
-    long position = index_find(&index, &parsed);
+    image_index_copy(&store->index, &index); /* only holders of slow change it */
+    long position = image_index_find(&index, &parsed);
     int result = -1;
     if (position < 0) {
-        index_fini(&index);
+        image_index_fini(&index);
         (void)error_set(error, ERROR_NOT_FOUND, "image \"%s\" is not on this node",
                         text_quote(reference, quoted));
     } else {
@@ -139,12 +139,12 @@ static size_t drop_unheld(struct image_store *store, struct index *ret_old)
 {
     size_t dropped = 0;
     pthread_mutex_lock(&store->fast);
-    index_copy(&store->index, ret_old);
+    image_index_copy(&store->index, ret_old);
     for (size_t i = store->index.count; i > 0; i--) {
         const struct index_image *image = &store->index.items[i - 1];
         if (image->references.count > 0 || store_is_pinned(store, image->id))
             continue;
-        index_drop(&store->index, i - 1);
+        image_index_drop(&store->index, i - 1);
         dropped++;
     }
     pthread_mutex_unlock(&store->fast);
@@ -159,17 +159,17 @@ static int collect(struct image_store *store, uint64_t *freed_bytes, struct erro
     int result = 0;
     bool installed = true;
     if (dropped > 0) {
-        index_copy(&store->index, &kept);
+        image_index_copy(&store->index, &kept);
         result = store_replace_index(store, &kept, &installed, error);
     }
     if (!installed) { /* index.json still has them: so do we */
         pthread_mutex_lock(&store->fast);
-        index_fini(&store->index);
+        image_index_fini(&store->index);
         store->index = old;
         pthread_mutex_unlock(&store->fast);
         return -1;
     }
-    index_fini(&old);
+    image_index_fini(&old);
     if (result < 0)
         return -1;
     return store_sweep(store, freed_bytes, error);

@@ -15,7 +15,7 @@ void index_image_fini(struct index_image *image)
     mem_free(image->blobs);
 }
 
-void index_fini(struct index *index)
+void image_index_fini(struct index *index)
 {
     for (size_t i = 0; i < index->count; i++)
         index_image_fini(&index->items[i]);
@@ -33,7 +33,7 @@ static void copy_image(const struct index_image *from, struct index_image *to)
     to->blobs = mem_dup(from->blobs, from->blobs_count * sizeof(from->blobs[0]));
 }
 
-void index_copy(const struct index *from, struct index *ret_index)
+void image_index_copy(const struct index *from, struct index *ret_index)
 {
     struct index copy = {.items = NULL};
     copy.items = MEM_NEW_ARRAY(struct index_image, from->count);
@@ -116,7 +116,8 @@ static int parse_images(const json_t *root, struct index *index, struct error *e
     return 0;
 }
 
-int index_parse(const char *text, size_t size_bytes, struct index *ret_index, struct error *error)
+int image_index_parse(const char *text, size_t size_bytes, struct index *ret_index,
+                      struct error *error)
 {
     struct index index = {.items = NULL};
     json_t *root = NULL;
@@ -125,7 +126,7 @@ int index_parse(const char *text, size_t size_bytes, struct index *ret_index, st
     int result = parse_images(root, &index, error);
     json_decref(root);
     if (result < 0) {
-        index_fini(&index);
+        image_index_fini(&index);
         return error_prefix(error, INDEX_FILE);
     }
     *ret_index = index;
@@ -161,7 +162,7 @@ static json_t *write_image(const struct index_image *image)
     return item;
 }
 
-char *index_write(const struct index *index)
+char *image_index_write(const struct index *index)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < index->count; i++)
@@ -176,7 +177,7 @@ char *index_write(const struct index *index)
     return copy;
 }
 
-void index_drop(struct index *index, size_t position)
+void image_index_drop(struct index *index, size_t position)
 {
     ASSERT(position < index->count);
     index_image_fini(&index->items[position]);
@@ -193,7 +194,7 @@ static void settle_names(struct index_image *image)
     image_texts_sort(&image->references);
 }
 
-void index_add(struct index *index, struct index_image *image)
+void image_index_add(struct index *index, struct index_image *image)
 {
     if (image->references.count == 0)
         image_texts_add(&image->references, image->id);
@@ -228,7 +229,7 @@ static bool has_digest(const struct index_image *image, const char *digest)
            strcmp(image->index_digest, digest) == 0;
 }
 
-long index_find(const struct index *index, const struct image_reference *reference)
+long image_index_find(const struct index *index, const struct image_reference *reference)
 {
     char text[IMAGE_REFERENCE_BYTES_MAX];
     (void)image_reference_format(reference, text);

@@ -43,20 +43,21 @@ struct index {
     size_t count, capacity;
 };
 
-void index_fini(struct index *index);
+void image_index_fini(struct index *index);
 void index_image_fini(struct index_image *image);
-void index_copy(const struct index *from, struct index *ret_index);
+void image_index_copy(const struct index *from, struct index *ret_index);
 
 /* ERROR_CORRUPT or ERROR_UNSUPPORTED (a newer version). */
-int index_parse(const char *text, size_t size_bytes, struct index *ret_index, struct error *error);
+int image_index_parse(const char *text, size_t size_bytes, struct index *ret_index,
+                      struct error *error);
 /* mem_free. */
-char *index_write(const struct index *index);
+char *image_index_write(const struct index *index);
 
 /* Adds the image, or its references to the same one; takes the references away from others. */
-void index_add(struct index *index, struct index_image *image);
-void index_drop(struct index *index, size_t position);
+void image_index_add(struct index *index, struct index_image *image);
+void image_index_drop(struct index *index, size_t position);
 /* By reference text (canonical) or digest; -1 if there is none. */
-long index_find(const struct index *index, const struct image_reference *reference);
+long image_index_find(const struct index *index, const struct image_reference *reference);
 uint64_t index_image_bytes(const struct index_image *image);
 
 #endif

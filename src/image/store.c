@@ -142,7 +142,7 @@ static int read_index(struct image_store *store, struct error *error)
     if (result < 0 && error->code == ERROR_NOT_FOUND)
         return begin_index(store, error);
     if (result == 0)
-        result = index_parse(buf_text(&text), text.size_bytes, &store->index, error);
+        result = image_index_parse(buf_text(&text), text.size_bytes, &store->index, error);
     buf_fini(&text);
     return result < 0 ? error_prefix(error, "%s", store->root_path) : 0;
 }
@@ -200,7 +200,7 @@ void image_store_close(struct image_store *store)
     files_close(store->blobs_fd);
     files_close(store->root_fd);
     files_close(store->lock_fd);
-    index_fini(&store->index);
+    image_index_fini(&store->index);
     store_free_pins(store);
     (void)pthread_mutex_destroy(&store->slow);
     (void)pthread_mutex_destroy(&store->fast);
@@ -231,7 +231,7 @@ int store_replace_index(struct image_store *store, struct index *index, bool *re
                         struct error *error)
 {
     bool installed = false;
-    char *text = index_write(index);
+    char *text = image_index_write(index);
     int result = strlen(text) >= INDEX_BYTES_MAX
                      ? error_set(error, ERROR_LIMIT, "the image store has too many images")
                      : install_index(store, text, &installed, error);
@@ -243,7 +243,7 @@ int store_replace_index(struct image_store *store, struct index *index, bool *re
         pthread_mutex_unlock(&store->fast);
         *index = old;
     }
-    index_fini(index);
+    image_index_fini(index);
     if (ret_installed != NULL)
         *ret_installed = installed;
     return result;

@@ -260,9 +260,9 @@ static void parse_document(char kind, const char *text, size_t size_bytes)
         manifest_fini(&manifest);
     } else if (kind == 'd' && docker_images_parse(text, size_bytes, &images, &error) == 0) {
         docker_images_fini(&images);
-    } else if (kind == 'i' && index_parse(text, size_bytes, &index, &error) == 0) {
-        mem_free(index_write(&index));
-        index_fini(&index);
+    } else if (kind == 'i' && image_index_parse(text, size_bytes, &index, &error) == 0) {
+        mem_free(image_index_write(&index));
+        image_index_fini(&index);
     } else if (kind == 'r') {
         parse_reference(text);
     }
