@@ -28,8 +28,21 @@ const struct cli_option cli_options_help[] = {
     {.name = NULL},
 };
 
-static const struct cli_command *const client_commands[] = {&command_version, &command_help,
-                                                            &command_completion, NULL};
+static const struct cli_command *const client_commands[] = {
+    &command_apply,
+    &command_delete,
+    &command_get,
+    &command_describe,
+    &command_status,
+    &command_logs,
+    &command_image_load,
+    &command_image_list,
+    &command_gossip_status,
+    &command_version,
+    &command_help,
+    &command_completion,
+    NULL,
+};
 
 void cli_each_command(const struct cli *cli, cli_command_visit visit, void *context)
 {

@@ -58,7 +58,7 @@ void output_progress_end(struct cli *cli)
 void output_warning(struct cli *cli, const char *text)
 {
     struct buf plain = BUF_INIT;
-    output_plain(&plain, text);
+    output_plain(&plain, strncmp(text, "warning: ", 9) == 0 ? text + 9 : text);
     (void)fprintf(cli->io.err, "Warning: %s\n", buf_text(&plain));
     buf_fini(&plain);
 }
