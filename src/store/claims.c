@@ -31,10 +31,18 @@ static int compare_versions(uint64_t generation_a, uint64_t seq_a, uint64_t gene
     return seq_a < seq_b ? -1 : seq_a > seq_b;
 }
 
+/* A node that gives two records one version is broken; still, everybody must end with the same of
+ * the two. */
 static int compare_to(const struct arrival *arrival, uint32_t id)
 {
     const struct record *record = record_at(arrival->store, id);
-    return compare_versions(arrival->generation, arrival->seq, record->generation, record->seq);
+    int order =
+        compare_versions(arrival->generation, arrival->seq, record->generation, record->seq);
+    if (order == 0 && arrival->key.kind == RECORD_CLAIM)
+        order = (int)arrival->ghost - (int)record->ghost;
+    if (order == 0 && arrival->key.kind != RECORD_CLAIM)
+        order = (int)arrival->complete - (int)record->complete;
+    return order;
 }
 
 static enum store_verdict refer_to(struct arrival *arrival, uint32_t id, enum store_verdict verdict)
