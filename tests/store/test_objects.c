@@ -337,6 +337,47 @@ START_TEST(a_fifth_competing_uid_is_refused_or_displaces_the_oldest)
 }
 END_TEST
 
+/* ---- Old tombstones */
+
+static void check_tombstones(const struct store *store, uint64_t young, uint64_t old)
+{
+    struct store_stats stats;
+    store_validate(store);
+    store_stats(store, &stats);
+    ck_assert_uint_eq(stats.tombstones_young, young);
+    ck_assert_uint_eq(stats.tombstones_old, old);
+}
+
+/* Young and old follow from the newest version held, backwards too. Mutation: tombstones_settle()
+ * that looks only at what is later than before. */
+START_TEST(tombstones_age_by_the_newest_version)
+{
+    struct store *store = make_store(1), *other = make_store(2);
+    uint64_t day = 24 * HOUR_MS;
+    struct store_change change;
+    struct wire_object gone = make_tombstone("a", 20, 1, 10, 1),
+                       edit = make_object("b", 20 + day, 1, 0, 2, "{}"),
+                       late = make_object("b", 21 + day, 1, 0, 2, "{}"),
+                       deletion = make_tombstone("b", 30, 1, 25, 2);
+    put_object(store, &gone);
+    store_put_object(store, at_ms(day), &edit, STORE_REMOTE, &change);
+    check_tombstones(store, 1, 0);
+    uint64_t root = store_digest(store, NULL);
+    store_put_object(store, at_ms(day), &late, STORE_REMOTE, &change);
+    check_tombstones(store, 0, 1);
+    ck_assert_uint_ne(store_digest(store, NULL), root);
+    /* The UID of the newest version is deleted: it does not count any more, here and where it never
+     * was. */
+    store_put_object(store, at_ms(day), &deletion, STORE_REMOTE, &change);
+    check_tombstones(store, 2, 0);
+    store_put_object(other, at_ms(day), &deletion, STORE_REMOTE, &change);
+    store_put_object(other, at_ms(day), &gone, STORE_REMOTE, &change);
+    ck_assert_uint_eq(store_digest(store, NULL), store_digest(other, NULL));
+    store_free(store);
+    store_free(other);
+}
+END_TEST
+
 /* ---- Reading */
 
 static bool collect_keys(void *context, const struct store_object *object)
@@ -424,6 +465,7 @@ int main(void)
     tcase_add_test(tcase, losers_are_kept_and_told);
     tcase_add_test(tcase, losers_of_other_kinds);
     tcase_add_test(tcase, a_fifth_competing_uid_is_refused_or_displaces_the_oldest);
+    tcase_add_test(tcase, tombstones_age_by_the_newest_version);
     tcase_add_test(tcase, objects_are_listed_by_key);
     tcase_add_test(tcase, limits_have_a_verdict);
     SRunner *runner = srunner_create(suite);

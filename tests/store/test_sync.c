@@ -156,6 +156,36 @@ START_TEST(released_claims_stop_older_copies)
 }
 END_TEST
 
+/* What is outside of the digest does not travel to who has nothing older: else each peer would hand
+ * it to the next with its time begun anew, for ever. Mutation: ghosts in put_summaries(), or sent
+ * by compare_key() to who lists nothing. */
+START_TEST(ghosts_and_old_tombstones_stay_where_they_are)
+{
+    uint64_t day = 25 * HOUR_MS;
+    struct store *from = _i == 0 ? a : b, *to = _i == 0 ? b : a;
+    char key[32];
+    struct store_change change;
+    for (uint32_t i = 0; i < 300; i++) { /* something in every bucket */
+        snprintf(key, sizeof(key), "a/%u", i);
+        struct wire_object object = make_object(key, day, 3, 0, 1, "{}");
+        memcpy(object.uid, &i, sizeof(i));
+        store_put_object(i % 2 == 0 ? a : b, at_ms(day), &object, STORE_REMOTE, &change);
+    }
+    struct wire_object deletion = make_tombstone("gone", 20, 4, 10, 1);
+    struct wire_claim released = make_claim(3, 5, 2, 1, 9, 0);
+    released.state = WIRE_CLAIM_STATE_RELEASED;
+    put_object(from, &deletion);
+    put_claim(from, 0, &released);
+    ck_assert(exchange(a, b, at_ms(day), NULL));
+    struct store_stats stats;
+    store_stats(from, &stats);
+    ck_assert_uint_eq(stats.tombstones_old + stats.claims_released, 2);
+    store_stats(to, &stats);
+    ck_assert_uint_eq(stats.objects, 300);
+    ck_assert_uint_eq(stats.tombstones_old + stats.claims_released, 0);
+}
+END_TEST
+
 /* The tombstone of a claim has expired here; a peer that was away still has the claim. Its node
  * corrects that. */
 START_TEST(a_claim_that_came_back_is_released_again)
@@ -516,6 +546,7 @@ int main(void)
     tcase_add_test(tcase, an_older_name_is_answered_with_the_deletion);
     tcase_add_test(tcase, old_tombstones_are_silent_but_not_forgotten);
     tcase_add_loop_test(tcase, released_claims_stop_older_copies, 0, 2);
+    tcase_add_loop_test(tcase, ghosts_and_old_tombstones_stay_where_they_are, 0, 2);
     tcase_add_loop_test(tcase, a_claim_that_came_back_is_released_again, 0, 2);
     tcase_add_loop_test(tcase, an_earlier_life_is_answered_with_its_end, 0, 2);
     tcase_add_loop_test(tcase, a_fresh_peer_gets_all_at_once, 0, 2);

@@ -343,6 +343,28 @@ START_TEST(a_restart_gives_the_same_state)
 }
 END_TEST
 
+/* The last that is known of a name goes: so does its place on the disk. */
+START_TEST(a_dropped_tombstone_leaves_the_disk)
+{
+    struct store *store = make_store_with((struct store_config){.node = 1, .tombstones_max = 1});
+    struct store_change change;
+    for (uint64_t i = 0; i < 2; i++) {
+        struct wire_object gone = make_tombstone(i == 0 ? "a" : "b", 10 + i, 3, 5, 1);
+        store_put_object(store, at_ms(0), &gone, STORE_REMOTE, &change);
+        ck_assert_uint_eq(change.persists_count, 1);
+    }
+    struct wire_object later = make_object("c", 25 * HOUR_MS, 3, 0, 1, "{}");
+    store_put_object(store, at_ms(25 * HOUR_MS), &later, STORE_REMOTE, &change);
+    ck_assert_uint_eq(change.persists_count, 2);
+    ck_assert_int_eq(change.persists[0].table, EFFECT_TABLE_OBJECT);
+    ck_assert_mem_eq(change.persists[0].key.data, "a", 1);
+    ck_assert_uint_eq(change.persists[0].payload.size_bytes, 0);
+    ck_assert_mem_eq(change.persists[1].key.data, "c", 1);
+    store_validate(store);
+    store_free(store);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/write");
@@ -354,6 +376,7 @@ int main(void)
     tcase_add_test(tcase, refusals);
     tcase_add_test(tcase, a_dry_run_writes_nothing);
     tcase_add_test(tcase, versions_handed_out_can_be_written);
+    tcase_add_test(tcase, a_dropped_tombstone_leaves_the_disk);
     tcase_add_loop_test(tcase, a_restart_gives_the_same_state, 0, 20);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
