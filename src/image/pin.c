@@ -164,7 +164,11 @@ int image_store_pin(struct image_store *store, const char *name, const char *ima
         return -1;
     /* Under the lock from the look at the index to the link, so that a collection sees either. */
     pthread_mutex_lock(&store->fast);
-    if (!has_image(store, image_id))
+    bool found = false;
+    size_t position = position_of(store, name, &found);
+    if (found && strcmp(store->pins[position].image_id, image_id) == 0)
+        result = 0; /* it is what a restarted agent asks for again */
+    else if (!has_image(store, image_id))
         result = error_set(error, ERROR_NOT_FOUND, "image \"%s\" is not on this node",
                            text_quote(image_id, quoted));
     else if (store->pins_count >= PINS_MAX)

@@ -121,69 +121,104 @@ static void take_component(char *rest, char component[static NAME_MAX + 1], bool
     memmove(rest, start + size_bytes, strlen(start + size_bytes) + 1);
 }
 
-static void reset(struct walk *walk, const int *layer_fds, size_t layers_count)
+/* A walk from the top, and the path it still has to go. */
+struct journey {
+    struct walk walk;
+    const int *all_fds; /* every layer, top first */
+    size_t all_count;
+    char rest[PATH_MAX];
+    unsigned int turns; /* links and ".." met so far */
+};
+
+static int start_again(struct journey *journey, struct error *error)
 {
-    memcpy(walk->layer_fds, layer_fds, layers_count * sizeof(layer_fds[0]));
-    walk->layers_count = layers_count;
-    walk->path[0] = '\0';
+    if (++journey->turns > SYMLINKS_MAX + 1) /* the first start is no turn */
+        return error_set(error, ERROR_INVALID, "too many symbolic links");
+    memcpy(journey->walk.layer_fds, journey->all_fds,
+           journey->all_count * sizeof(journey->all_fds[0]));
+    journey->walk.layers_count = journey->all_count;
+    journey->walk.path[0] = '\0';
+    return 0;
 }
 
-static int resolve(struct walk *walk, const int *layer_fds, size_t layers_count, const char *path,
-                   int *ret_layer_fd, struct error *error)
+/* "..": the path so far has no links, so its text without the last component is its parent, and the
+ * layers that show there are found by going there again. */
+static int go_up(struct journey *journey, struct error *error)
 {
-    char rest[PATH_MAX];
-    char component[NAME_MAX + 1];
-    char next[PATH_MAX + NAME_MAX + 2];
-    unsigned int links = 0;
-    (void)snprintf(rest, sizeof(rest), "%s", path);
-    reset(walk, layer_fds, layers_count);
-    while (true) {
-        bool too_long = false;
-        mode_t mode = 0;
-        take_component(rest, component, &too_long);
-        if (too_long)
-            return error_set(error, ERROR_INVALID, "its path has a component that is too long");
-        if (component[0] == '\0')
-            return error_set(error, ERROR_INVALID, "it is a directory");
-        if (strcmp(component, ".") == 0)
-            continue;
-        if (strcmp(component, "..") == 0) {
-            /* The path so far has no links, so its text is its parent; the layers are found again.
-             */
-            char *slash = strrchr(walk->path, '/');
-            (void)snprintf(next, sizeof(next), "%.*s/%s",
-                           slash == NULL ? 0 : (int)(slash - walk->path), walk->path, rest);
-            if (strlen(next) >= sizeof(rest) || ++links > SYMLINKS_MAX)
-                return error_set(error, ERROR_INVALID, "its path is too long");
-            memcpy(rest, next, strlen(next) + 1);
-            reset(walk, layer_fds, layers_count);
-            continue;
-        }
-        int size = snprintf(next, sizeof(next), "%s%s%s", walk->path,
-                            walk->path[0] == '\0' ? "" : "/", component);
-        if (size < 0 || (size_t)size >= sizeof(walk->path))
-            return error_set(error, ERROR_INVALID, "its path is too long");
-        switch (step(walk, next, ret_layer_fd, &mode)) {
-        case FOUND_NOTHING:
-            return error_set(error, ERROR_NOT_FOUND, "it is not in the image");
-        case FOUND_DIRECTORY:
-            memcpy(walk->path, next, (size_t)size + 1);
-            break;
-        case FOUND_OTHER:
-            if (S_ISLNK(mode)) {
-                if (++links > SYMLINKS_MAX)
-                    return error_set(error, ERROR_INVALID, "too many symbolic links");
-                if (follow(*ret_layer_fd, next, walk->path, rest, error) < 0)
-                    return -1;
-                reset(walk, layer_fds, layers_count);
-                break;
-            }
-            if (rest[strspn(rest, "/")] != '\0' || !S_ISREG(mode))
-                return error_set(error, ERROR_INVALID, "it is not a regular file");
-            memcpy(walk->path, next, (size_t)size + 1);
-            return 0;
-        }
+    char joined[PATH_MAX];
+    const char *path = journey->walk.path;
+    const char *slash = strrchr(path, '/');
+    int size = snprintf(joined, sizeof(joined), "%.*s/%s", slash == NULL ? 0 : (int)(slash - path),
+                        path, journey->rest);
+    if (size < 0 || (size_t)size >= sizeof(joined))
+        return error_set(error, ERROR_INVALID, "its path is too long");
+    memcpy(journey->rest, joined, (size_t)size + 1);
+    return start_again(journey, error);
+}
+
+/* One component down. 1: `*ret_layer_fd` and the path of the walk are of a regular file, the goal.
+ */
+static int go_down(struct journey *journey, const char *component, int *ret_layer_fd,
+                   struct error *error)
+{
+    struct walk *walk = &journey->walk;
+    char next[PATH_MAX];
+    mode_t mode = 0;
+    int size = snprintf(next, sizeof(next), "%s%s%s", walk->path, walk->path[0] == '\0' ? "" : "/",
+                        component);
+    if (size < 0 || (size_t)size >= sizeof(next))
+        return error_set(error, ERROR_INVALID, "its path is too long");
+    enum found found = step(walk, next, ret_layer_fd, &mode);
+    if (found == FOUND_NOTHING)
+        return error_set(error, ERROR_NOT_FOUND, "it is not in the image");
+    if (found == FOUND_OTHER && S_ISLNK(mode)) {
+        if (follow(*ret_layer_fd, next, walk->path, journey->rest, error) < 0)
+            return -1;
+        return start_again(journey, error);
     }
+    memcpy(walk->path, next, (size_t)size + 1);
+    if (found == FOUND_DIRECTORY)
+        return 0;
+    bool is_end = journey->rest[strspn(journey->rest, "/")] == '\0';
+    if (!is_end || !S_ISREG(mode))
+        return error_set(error, ERROR_INVALID, "it is not a regular file");
+    return 1;
+}
+
+static int resolve(struct journey *journey, int *ret_layer_fd, struct error *error)
+{
+    char component[NAME_MAX + 1];
+    int result = start_again(journey, error);
+    while (result == 0) {
+        bool is_too_long = false;
+        take_component(journey->rest, component, &is_too_long);
+        if (is_too_long)
+            result = error_set(error, ERROR_INVALID, "a component of its path is too long");
+        else if (component[0] == '\0')
+            result = error_set(error, ERROR_INVALID, "it is a directory");
+        else if (strcmp(component, "..") == 0)
+            result = go_up(journey, error);
+        else if (strcmp(component, ".") != 0)
+            result = go_down(journey, component, ret_layer_fd, error);
+    }
+    return result < 0 ? -1 : 0;
+}
+
+static int read_merged(const struct image *image, int *layer_fds, const char *path,
+                       size_t size_bytes_max, struct buf *contents, struct error *error)
+{
+    int layer_fd = -1;
+    struct journey *journey = MEM_NEW(struct journey);
+    journey->all_fds = layer_fds;
+    journey->all_count = image->lowerdirs.count;
+    journey->walk.layer_fds = MEM_NEW_ARRAY(int, journey->all_count);
+    (void)snprintf(journey->rest, sizeof(journey->rest), "%s", path);
+    int result = resolve(journey, &layer_fd, error);
+    if (result == 0)
+        result = files_read(layer_fd, journey->walk.path, size_bytes_max, contents, error);
+    mem_free(journey->walk.layer_fds);
+    mem_free(journey);
+    return result;
 }
 
 int rootfs_read(const struct image *image, const char *path, size_t size_bytes_max,
@@ -191,9 +226,6 @@ int rootfs_read(const struct image *image, const char *path, size_t size_bytes_m
 {
     size_t count = image->lowerdirs.count;
     int *layer_fds = MEM_NEW_ARRAY(int, count);
-    struct walk *walk = MEM_NEW(struct walk);
-    walk->layer_fds = MEM_NEW_ARRAY(int, count);
-    int layer_fd = -1;
     int result = 0;
     size_t opened = 0;
     for (; result == 0 && opened < count; opened++) {
@@ -203,13 +235,9 @@ int rootfs_read(const struct image *image, const char *path, size_t size_bytes_m
             result = error_set_errno(error, errno, "open %s", image->lowerdirs.items[opened]);
     }
     if (result == 0)
-        result = resolve(walk, layer_fds, count, path, &layer_fd, error);
-    if (result == 0)
-        result = files_read(layer_fd, walk->path, size_bytes_max, contents, error);
+        result = read_merged(image, layer_fds, path, size_bytes_max, contents, error);
     for (size_t i = 0; i < opened; i++)
         files_close(layer_fds[i]);
-    mem_free(walk->layer_fds);
-    mem_free(walk);
     mem_free(layer_fds);
     return result < 0 ? error_prefix(error, "%s of the image", path) : 0;
 }
