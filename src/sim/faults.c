@@ -77,7 +77,7 @@ void faults_next(struct sim *sim)
         sim_trace(sim, "loss %u ppm", sim->loss_ppm);
         break;
     }
-    schedule(sim, SIM_FAULT, 0, prng_between(&sim->prng, 100, 4000));
+    schedule(sim, SIM_FAULT, 0, prng_between(&sim->prng, 100, 2000));
 }
 
 void faults_end(struct sim *sim)
