@@ -132,7 +132,7 @@ bool log_stamp_parse(const char *text, size_t text_bytes, uint64_t *ret_wall_ns)
     unsigned hour;
     unsigned minute;
     unsigned second;
-    unsigned ns;
+    unsigned ns = 0;
     if (text_bytes != LOG_STAMP_CHARS || text[4] != '-' || text[7] != '-' || text[10] != 'T' ||
         text[13] != ':' || text[16] != ':' || text[19] != '.' || text[29] != 'Z')
         return false;
