@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "brain_internal.h"
 
@@ -125,18 +124,13 @@ static void persist(struct brain *brain, const struct store_change *change)
     }
 }
 
-/* One rumour a record: a newer version takes the place of an older one that still waits. */
-static uint64_t rumour_key(const struct store_change *change)
-{
-    return hash64_pair(change->record, change->type);
-}
-
 static void spread(struct brain *brain, const struct store_change *change)
 {
     struct buf record = BUF_INIT;
     store_put_record(brain->store, change, &record);
+    /* A newer version takes the place of an older one that still waits. */
     if (record.size_bytes > 0)
-        (void)gossip_enqueue(brain->gossip, brain->now, GOSSIP_STATE, rumour_key(change), 0,
+        (void)gossip_enqueue(brain->gossip, brain->now, GOSSIP_STATE, change->key_hash, 0,
                              brain->node,
                              (struct bytes){.data = record.data, .size_bytes = record.size_bytes});
     buf_fini(&record);
@@ -217,7 +211,8 @@ void records_apply(struct brain *brain, const struct wire_message *message, stru
     if (verdict == STORE_FOREIGN_OWN && message->type == WIRE_MESSAGE_CLAIM &&
         brain->adoption_done) {
         struct wire_claim released;
-        (void)store_release_foreign(brain->store, brain->now, &message->as.claim, &released, &change);
+        (void)store_release_foreign(brain->store, brain->now, &message->as.claim, &released,
+                                    &change);
         record_changed(brain, &change);
     }
 }

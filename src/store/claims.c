@@ -290,6 +290,7 @@ static enum store_verdict put(struct arrival *arrival, enum wire_message_type ty
     struct store_change *change = arrival->change;
     store_begin(store);
     change->type = type;
+    change->key_hash = record_probe_hash(&arrival->key);
     arrival->node = record_node_get(store, arrival->key.node, arrival->origin == STORE_REMOTE);
     if (arrival->node == SLAB_NONE)
         return store_count(store, change, STORE_LIMIT);

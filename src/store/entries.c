@@ -152,8 +152,7 @@ void object_version_bury(struct store *store, struct version *version)
     store->graveyard = version;
 }
 
-/* The hash of (key, UID), as summaries and digests know it (proto/state.md 6). */
-static uint64_t key_hash(const char *key, const uint8_t uid[static 16])
+uint64_t object_key_hash(const char *key, const uint8_t uid[static 16])
 {
     uint8_t text[WIRE_OBJECT_KEY_BYTES_MAX + 1 + 16];
     size_t key_bytes = strlen(key);
@@ -165,7 +164,7 @@ static uint64_t key_hash(const char *key, const uint8_t uid[static 16])
 
 uint32_t entry_find(const struct store *store, const char *key, const uint8_t uid[static 16])
 {
-    struct entry_probe probe = {.key = key, .uid = uid, .key_hash = key_hash(key, uid)};
+    struct entry_probe probe = {.key = key, .uid = uid, .key_hash = object_key_hash(key, uid)};
     return index_find(&store->entries_by_hash, &probe);
 }
 
@@ -218,8 +217,9 @@ uint32_t entry_add(struct store *store, struct version *head)
 {
     uint32_t id = slab_add(&store->entries);
     struct entry *entry = entry_at(store, id);
-    *entry = (struct entry){
-        .head = head, .key_hash = key_hash(head->view.key, head->view.uid), .versions_count = 1};
+    *entry = (struct entry){.head = head,
+                            .key_hash = object_key_hash(head->view.key, head->view.uid),
+                            .versions_count = 1};
     head->next = NULL;
     store->versions_count++;
     store->versions_bytes += head->encoded_bytes;

@@ -33,6 +33,8 @@ struct version *object_version_new(const struct wire_object *object);
 /* Lives until the next call that changes the store. */
 void object_version_bury(struct store *store, struct version *version);
 
+/* Of (key, UID), as digests and summaries know it (proto/state.md 6.1). */
+uint64_t object_key_hash(const char *key, const uint8_t uid[static 16]);
 uint32_t entry_find(const struct store *store, const char *key, const uint8_t uid[static 16]);
 /* INDEX_NONE when there is none: the first (live, newest) entry of a key, its newest tombstone. */
 uint32_t entry_first(const struct store *store, const char *key);

@@ -71,7 +71,7 @@ void store_put_current(const struct store *store, const char *key, struct buf *o
 
 bool store_name_known(const struct store *store, const char *key)
 {
-    return entry_first(store, key) != INDEX_NONE || entry_newest_tombstone(store, key) != INDEX_NONE;
+    return entry_first(store, key) != INDEX_NONE;
 }
 
 bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16])

@@ -301,6 +301,7 @@ enum store_verdict store_put_object(struct store *store, struct instant now,
     persist_end(store, key, face, version);
     struct version *after = entry_current(store, key);
     ret_change->key = key;
+    ret_change->key_hash = object_key_hash(key, version->view.uid);
     ret_change->before = before != NULL ? &before->view : NULL;
     ret_change->object = after != NULL ? &after->view : NULL;
     ret_change->visible = before != after;

@@ -22,38 +22,47 @@ static void put_u64(uint8_t *out, uint64_t value)
         out[i] = (uint8_t)value;
 }
 
-uint64_t record_key_hash(const struct store *store, const struct record *record)
-{
-    uint8_t text[8 + 16];
-    put_u64(text, record_node_at(store, record->node)->id);
-    switch ((enum record_kind)record->kind) {
-    case RECORD_STATUS:
-        return hash64(text, 8, WIRE_MESSAGE_NODE_STATUS);
-    case RECORD_COMPLETE:
-        return hash64(text, 8, WIRE_MESSAGE_NODE_STATUS + 256);
-    case RECORD_CLAIM:
-        memcpy(text + 8, record->pod_uid, 16);
-        return hash64(text, sizeof(text), WIRE_MESSAGE_CLAIM);
-    case RECORD_DECLINE:
-        return 0; /* not compared between peers */
-    }
-    UNREACHABLE();
-}
-
 static const uint8_t *workload_uid(const struct store *store, const struct record *record)
 {
     static const uint8_t none[16];
     return record->workload == SLAB_NONE ? none : workload_at(store, record->workload)->uid;
 }
 
+uint64_t record_probe_hash(const struct record_probe *probe)
+{
+    uint8_t text[8 + 16 + 4];
+    put_u64(text, probe->node);
+    switch (probe->kind) {
+    case RECORD_STATUS:
+        return hash64(text, 8, WIRE_MESSAGE_NODE_STATUS);
+    case RECORD_COMPLETE:
+        return hash64(text, 8, WIRE_MESSAGE_NODE_STATUS + 256);
+    case RECORD_CLAIM:
+        memcpy(text + 8, probe->pod_uid, 16);
+        return hash64(text, 8 + 16, WIRE_MESSAGE_CLAIM);
+    case RECORD_DECLINE:
+        memcpy(text + 8, probe->workload_uid, 16);
+        for (int i = 0; i < 4; i++)
+            text[8 + 16 + i] = (uint8_t)(probe->ordinal >> (24 - 8 * i));
+        return hash64(text, sizeof(text), WIRE_MESSAGE_DECLINE);
+    }
+    UNREACHABLE();
+}
+
 struct record_probe record_probe_of(const struct store *store, const struct record *record)
 {
-    return (struct record_probe){.kind = record->kind,
+    struct record_probe probe = {.kind = record->kind,
                                  .node = record_node_at(store, record->node)->id,
                                  .workload_uid = workload_uid(store, record),
                                  .ordinal = record->ordinal,
-                                 .pod_uid = record->pod_uid,
-                                 .key_hash = record_key_hash(store, record)};
+                                 .pod_uid = record->pod_uid};
+    probe.key_hash = record_probe_hash(&probe);
+    return probe;
+}
+
+uint64_t record_key_hash(const struct store *store, const struct record *record)
+{
+    return record_probe_of(store, record).key_hash;
 }
 
 static int compare_slot(const struct store *store, const struct record_probe *probe,

@@ -183,6 +183,26 @@ START_TEST(void_claims_are_held_but_not_shown)
 }
 END_TEST
 
+/* Mutation: is_void() that does not look at `complete`. */
+START_TEST(finished_claims_outlive_their_node)
+{
+    struct wire_claim claim = make_claim(2, 5, 1, 1, 9, 0);
+    store_set_node_void(store, 2, 5);
+    static const struct {
+        enum wire_claim_state state;
+        size_t shown;
+    } rows[] = {{WIRE_CLAIM_STATE_RUNNING, 0},
+                {WIRE_CLAIM_STATE_SUCCEEDED, 1},
+                {WIRE_CLAIM_STATE_FAILED, 1}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        claim.state = rows[i].state;
+        claim.seq++;
+        put_claim(store, 0, &claim);
+        ck_assert_uint_eq(shown(), rows[i].shown);
+    }
+}
+END_TEST
+
 /* ---- This node's own claims */
 
 START_TEST(own_claims_from_elsewhere)
@@ -507,6 +527,7 @@ int main(void)
     tcase_add_test(tcase, a_complete_generation_ends_older_claims);
     tcase_add_test(tcase, the_newest_complete_status_is_not_lost);
     tcase_add_test(tcase, void_claims_are_held_but_not_shown);
+    tcase_add_test(tcase, finished_claims_outlive_their_node);
     tcase_add_test(tcase, own_claims_from_elsewhere);
     tcase_add_test(tcase, own_claims_go_to_disk_and_leave_it);
     tcase_add_test(tcase, own_status_from_elsewhere);
