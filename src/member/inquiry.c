@@ -62,14 +62,19 @@ bool inquiry_accuse(struct inquiry *inquiry, uint64_t accuser, bool refused)
     while (i < inquiry->accusers_count && inquiry->accusers[i] != accuser)
         i++;
     bool news = i == inquiry->accusers_count;
-    if (i == MEMBER_ACCUSERS_MAX)
-        return false;
-    if (news) {
-        inquiry->accusers[i] = accuser;
+    if (i == MEMBER_ACCUSERS_MAX) {
+        /* Full of confirmations, of which no more are needed; of refusals three are (4.6). */
+        i = 0;
+        while (i < MEMBER_ACCUSERS_MAX && (inquiry->refused_mask >> i & 1) != 0)
+            i++;
+        if (!refused || i == MEMBER_ACCUSERS_MAX)
+            return false;
+    } else if (news) {
         inquiry->accusers_count++;
     }
     uint32_t bit = refused ? (uint32_t)1 << i : 0;
     news = news || (inquiry->refused_mask | bit) != inquiry->refused_mask;
+    inquiry->accusers[i] = accuser;
     inquiry->refused_mask |= bit;
     return news;
 }

@@ -19,7 +19,7 @@
  * shuffled ring. With five members the random order leaves a dead one unprobed for up to four
  * periods; this order for hardly more than one, because whoever exchanges packets with us anyway
  * needs no probe. Beyond, there are enough observers for chance to do the same. */
-#define CHOOSE_MAX 32u
+#define CHOOSE_MAX 128u
 /* A flap is forgotten after this; at most this many count (4.7). */
 #define FLAP_MEMORY_MS ((protocol_ms_t)30000)
 #define FLAPS_MAX      3u

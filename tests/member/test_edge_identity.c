@@ -176,8 +176,9 @@ START_TEST(test_incarnation_can_be_neither_poisoned_nor_wrapped)
     struct wire_member record = cluster_record(cluster, 0);
     struct wire_message poison =
         accusation(cluster, 0, 1, record.generation, 4000000000u, WIRE_MEMBER_STATUS_SUSPECT);
+    uint32_t before = cluster_view(cluster, 0, 0).record->incarnation;
     ck_assert_int_eq(cluster_deliver(cluster, 1, 0, MEMBER_VIA_DATAGRAM, &poison), MEMBER_REFUSED);
-    ck_assert_uint_lt(cluster_view(cluster, 0, 0).record->incarnation, 2);
+    ck_assert_uint_eq(cluster_view(cluster, 0, 0).record->incarnation, before);
     /* A forged record with the largest incarnation has reached everybody. */
     record.incarnation = 4000000000u;
     struct wire_message forged = record_message(&record);
@@ -308,7 +309,8 @@ START_TEST(test_lost_leave_ends_as_a_death)
 }
 END_TEST
 
-/* Fails without: return_from_leave raising the incarnation (table.c). */
+/* Fails without: return_from_leave raising the incarnation (table.c); `said_gone` (self.c) would do
+ * it too, but later. */
 START_TEST(test_leave_is_not_a_failure_and_rejoin_in_the_same_process_works)
 {
     struct cluster *cluster = cluster_of_joined(4, 12);
@@ -320,7 +322,8 @@ START_TEST(test_leave_is_not_a_failure_and_rejoin_in_the_same_process_works)
     ck_assert(member_is_evictable(cluster->hosts[0].table, cluster->hosts[3].id));
     member_start(cluster->hosts[3].table, cluster_instant(cluster), &cluster->hosts[3].output);
     cluster_run(cluster, 1);
-    ck_assert_uint_ne(cluster_wait_agreed(cluster, 5000), NEVER_MS);
+    ck_assert_uint_le(cluster_wait_agreed(cluster, 5000), 600);
+    ck_assert_uint_eq(count_change(cluster, 0, 3, MEMBER_CHANGE_JOINED), 1);
     ck_assert(!member_is_evictable(cluster->hosts[0].table, cluster->hosts[3].id));
     cluster_free(cluster);
 }
@@ -369,14 +372,19 @@ START_TEST(test_no_reply_loop_between_members_that_hold_each_other_dead)
     cluster_run(cluster, 20000);
     ck_assert(cluster_sees(cluster, 0, 1, MEMBER_DEAD));
     ck_assert(cluster_sees(cluster, 1, 0, MEMBER_DEAD));
+    size_t before = cluster->hosts[0].datagrams_sent;
+    struct host *host = &cluster->hosts[0];
+    for (int i = 0; i < 50; i++) { /* whatever it sends, it is told once a period that it is dead */
+        member_heard(host->table, cluster_instant(cluster), cluster->hosts[1].id,
+                     &cluster->hosts[1].address, MEMBER_VIA_DATAGRAM, &host->output);
+        cluster_run(cluster, 1);
+    }
+    ck_assert_uint_le(cluster->hosts[0].datagrams_sent - before, 3);
     cluster_heal(cluster);
-    size_t before = cluster->hosts[0].datagrams_sent + cluster->hosts[1].datagrams_sent;
+    before = cluster->hosts[0].datagrams_sent + cluster->hosts[1].datagrams_sent;
     ck_assert_uint_ne(cluster_wait_agreed(cluster, 10000), NEVER_MS);
     size_t sent = cluster->hosts[0].datagrams_sent + cluster->hosts[1].datagrams_sent - before;
     ck_assert_uint_le(sent, 60);
-    cluster_run(cluster, 10000);
-    sent = cluster->hosts[0].datagrams_sent + cluster->hosts[1].datagrams_sent - before;
-    ck_assert_uint_le(sent, 60 + 20 * 2 * 2 + 40); /* probes and their answers, no more */
     cluster_free(cluster);
 }
 END_TEST

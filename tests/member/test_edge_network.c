@@ -124,15 +124,30 @@ START_TEST(test_sendto_that_fails_for_a_moment_kills_nobody)
 }
 END_TEST
 
-/* A does not reach B, B reaches A; both live for everybody. Fails without: indirect pings. */
+/* A does not reach B, B reaches A; both live for everybody, and nobody even suspects them. */
 START_TEST(test_one_way_loss_between_two_members)
 {
     struct cluster *cluster = cluster_of_joined(5, 6);
     cluster_block(cluster, 0, 1, true);
     cluster_run(cluster, 60000);
     assert_nobody_evicted(cluster);
-    ck_assert_uint_eq(cluster_count_changes(cluster, 1, MEMBER_DEAD), 0);
-    ck_assert_uint_eq(cluster_count_changes(cluster, 0, MEMBER_DEAD), 0);
+    ck_assert_uint_eq(cluster_count_changes(cluster, 1, MEMBER_SUSPECT), 0);
+    ck_assert_uint_eq(cluster_count_changes(cluster, 0, MEMBER_SUSPECT), 0);
+    cluster_free(cluster);
+}
+END_TEST
+
+/* Nothing passes between A and B; the others reach both. Fails without: the ping requests in
+ * probe_step. */
+START_TEST(test_link_between_two_members_is_cut)
+{
+    struct cluster *cluster = cluster_of_joined(5, 6);
+    cluster_block(cluster, 0, 1, true);
+    cluster_block(cluster, 1, 0, true);
+    cluster_run(cluster, 60000);
+    assert_nobody_evicted(cluster);
+    ck_assert_uint_eq(cluster_count_changes(cluster, 1, MEMBER_SUSPECT), 0);
+    ck_assert_uint_eq(cluster_count_changes(cluster, 0, MEMBER_SUSPECT), 0);
     cluster_free(cluster);
 }
 END_TEST
@@ -144,7 +159,7 @@ START_TEST(test_deaf_member_is_found_and_does_not_oscillate)
     struct cluster *cluster = cluster_of_joined(5, 7);
     for (size_t i = 0; i < 4; i++)
         cluster_block(cluster, i, 4, true);
-    ck_assert_uint_ne(cluster_wait_status_everywhere(cluster, 4, MEMBER_DEAD, 60000), NEVER_MS);
+    ck_assert_uint_le(cluster_wait_status_everywhere(cluster, 4, MEMBER_DEAD, 60000), 8000);
     cluster_run(cluster, 10000);
     cluster_clear_changes(cluster);
     cluster_run(cluster, 60000);
@@ -163,7 +178,8 @@ START_TEST(test_tcp_works_but_udp_does_not)
         cluster->udp_blocked[i][3] = cluster->udp_blocked[3][i] = true;
     cluster_run(cluster, 60000);
     assert_nobody_evicted(cluster);
-    ck_assert_uint_eq(cluster_count_changes(cluster, 3, MEMBER_DEAD), 0);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(cluster_count_changes(cluster, i, MEMBER_SUSPECT), 0);
     cluster_free(cluster);
 }
 END_TEST
@@ -259,8 +275,8 @@ START_TEST(test_partition_longer_than_dead_memory_heals)
 }
 END_TEST
 
-/* Everything went down; no seeds are configured; each comes up when the others are still down.
- * serf: isolated after 100 s. Fails without: the retries in contact_failed. */
+/* Everything went down; no seeds are configured; the network comes up last, when every first try
+ * has failed. serf: isolated after 100 s. Fails without: the retries in contact_failed. */
 START_TEST(test_full_restart_with_every_peer_down_at_the_first_try)
 {
     struct cluster *cluster = cluster_of_joined(16, 12);
@@ -268,12 +284,15 @@ START_TEST(test_full_restart_with_every_peer_down_at_the_first_try)
     for (size_t i = 0; i < 16; i++)
         cluster_kill_host(cluster, i);
     cluster_run(cluster, 10000);
+    for (size_t i = 0; i < 16; i++)
+        for (size_t j = 0; j < 16; j++)
+            cluster_block(cluster, i, j, true);
     for (size_t i = 0; i < 16; i++) {
         cluster_host_up(cluster, i);
-        cluster->hosts[i].mute_errors = true;
         cluster_start(cluster, i);
-        cluster_run(cluster, 900);
+        cluster_run(cluster, 400);
     }
+    cluster_heal(cluster);
     ck_assert_uint_le(cluster_wait_agreed(cluster, 20000), 5000);
     for (size_t i = 0; i < 16; i++)
         ck_assert_uint_eq(cluster_count_changes(cluster, i, MEMBER_DEAD),
@@ -385,16 +404,20 @@ END_TEST
  * (suspect.c). */
 START_TEST(test_refused_by_the_host_skips_the_window)
 {
-    static const size_t sizes[] = {2, 3, 5, 12};
+    static const size_t sizes[] = {2, 3, 5, 48};
     for (size_t i = 0; i < 4; i++) {
+        uint64_t sum_ms = 0;
         for (uint64_t seed = 0; seed < 10; seed++) {
             struct cluster *cluster = cluster_of_joined(sizes[i], 80 + seed);
             cluster_kill_process(cluster, 1);
-            ck_assert_uint_le(cluster_wait_status_everywhere(cluster, 1, MEMBER_DEAD, 10000), 1200);
+            uint64_t took_ms = cluster_wait_status_everywhere(cluster, 1, MEMBER_DEAD, 10000);
+            ck_assert_uint_le(took_ms, 1800); /* most of it until the first probe */
+            sum_ms += took_ms;
             uint64_t held_ms = cluster_wait_evictable_everywhere(cluster, 1, 10000);
             ck_assert_uint_ge(held_ms, 1000); /* time for an agent to come back */
             cluster_free(cluster);
         }
+        ck_assert_uint_le(sum_ms / 10, 1000);
     }
 }
 END_TEST
@@ -450,6 +473,7 @@ int main(void)
     tcase_add_test(tcase, test_sendto_that_fails_is_a_failed_probe);
     tcase_add_test(tcase, test_sendto_that_fails_for_a_moment_kills_nobody);
     tcase_add_test(tcase, test_one_way_loss_between_two_members);
+    tcase_add_test(tcase, test_link_between_two_members_is_cut);
     tcase_add_test(tcase, test_deaf_member_is_found_and_does_not_oscillate);
     tcase_add_test(tcase, test_tcp_works_but_udp_does_not);
     tcase_add_test(tcase, test_half_isolated_accuser_evicts_nobody);
