@@ -173,6 +173,8 @@ _machine_finish_boot() {
 
 _machine_plug() {
     local name=$1 pid=$2
+    # The cable of a former life lasts until the kernel has taken its network namespace apart, which it does later.
+    printf 'link delete port-%s\n' "$name" | _switch_ip 2>/dev/null || true
     _switch_ip <<IP
 link add name port-$name type veth peer name eth0 address $(machine_mac "$name") netns $pid
 link set port-$name master switch up
