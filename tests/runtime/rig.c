@@ -64,6 +64,8 @@ static void make_image(struct rig *rig)
 }
 
 static bool unshared;
+static pid_t runner_pid; /* in the name of everything that is made, so that rig_main can sweep after
+                            a failed test */
 
 void rig_init(struct rig *rig)
 {
@@ -74,7 +76,9 @@ void rig_init(struct rig *rig)
         ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
         unshared = true;
     }
-    snprintf(rig->dir, sizeof(rig->dir), "/tmp/shoal-test-%d-%u", (int)getpid(), number++);
+    number++;
+    snprintf(rig->dir, sizeof(rig->dir), "/tmp/shoal-test-%d/%d-%u", (int)runner_pid, (int)getpid(),
+             number);
     snprintf(rig->data_dir, sizeof(rig->data_dir), "%s/data", rig->dir);
     snprintf(rig->run_dir, sizeof(rig->run_dir), "%s/run", rig->dir);
     snprintf(rig->image_dir, sizeof(rig->image_dir), "%s/image", rig->dir);
@@ -83,7 +87,6 @@ void rig_init(struct rig *rig)
     ck_assert_int_eq(fs_make_dirs(rig->image_dir, 0755), 0);
     make_image(rig);
     rig->layers[0] = rig->image_dir;
-    ck_assert_int_eq(uv_loop_init(&rig->loop), 0);
     rig->config = (struct runtime_config){.loop = &rig->loop,
                                           .data_dir = rig->data_dir,
                                           .run_dir = rig->run_dir,
@@ -162,6 +165,7 @@ void rig_open(struct rig *rig)
                                           .on_adoption_done = on_adoption_done,
                                           .on_problem = on_problem};
     struct error error = ERROR_INIT;
+    ck_assert_int_eq(uv_loop_init(&rig->loop), 0);
     rig->adoption_done = false;
     for (unsigned i = 0; i < rig->pods_count; i++)
         rig->pods[i].adopted = rig->pods[i].lost = false;
@@ -175,6 +179,8 @@ void rig_close(struct rig *rig)
 {
     runtime_close(rig->runtime);
     rig->runtime = NULL;
+    uv_run(&rig->loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&rig->loop), 0);
 }
 
 /* --- what is left
@@ -222,12 +228,9 @@ bool rig_has_processes(struct rig *rig)
 
 static void check_no_cgroups(struct rig *rig)
 {
-    char top[64];
-    snprintf(top, sizeof(top), "%s", rig->cgroup_parent);
-    *strchr(top, '/') = 0;
     for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++) {
         char path[512];
-        snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s", hierarchies[i], top);
+        snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s", hierarchies[i], rig->cgroup_parent);
         ck_assert_msg(access(path, F_OK) < 0, "cgroup %s is left", path);
     }
 }
@@ -283,7 +286,6 @@ void rig_fini(struct rig *rig)
     runtime_shutdown(rig->runtime, 0, on_shut_down, rig);
     rig_wait(rig, is_shut_down, NULL, "shut-down");
     rig_close(rig);
-    ck_assert_int_eq(uv_loop_close(&rig->loop), 0);
     check_no_cgroups(rig);
     check_empty(rig->data_dir, "pods");
     check_empty(rig->data_dir, "trash");
@@ -496,13 +498,74 @@ pid_t rig_keeper_pid(struct rig *rig)
     return (pid_t)strtol(line, NULL, 10);
 }
 
+/* A failed test does not get to its end: what it left is named here, and removed, so that the next
+ * run is not its victim. */
+static unsigned sweep_cgroup(const char *path, bool kill_members)
+{
+    unsigned count = 0;
+    char file[1024];
+    char line[64];
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+        count += sweep_cgroup(file, kill_members);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+    FILE *procs = kill_members ? fopen(file, "re") : NULL;
+    while (procs != NULL && fgets(line, sizeof(line), procs) != NULL) {
+        kill((pid_t)strtol(line, NULL, 10), SIGKILL);
+        count++;
+    }
+    if (procs != NULL)
+        fclose(procs);
+    if (!kill_members)
+        (void)rmdir(path);
+    return count;
+}
+
+static unsigned sweep(bool kill_members)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++) {
+        char path[512];
+        snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/shoal-test-%d", hierarchies[i],
+                 (int)runner_pid);
+        count += sweep_cgroup(path, kill_members);
+    }
+    return count;
+}
+
+static void sweep_all(void)
+{
+    char path[128];
+    for (int tries = 0; tries < 500 && sweep(true) > 0; tries++)
+        uv_sleep(10);
+    for (int tries = 0; tries < 100; tries++) {
+        (void)sweep(false);
+        snprintf(path, sizeof(path), "/sys/fs/cgroup/unified/shoal-test-%d", (int)runner_pid);
+        if (access(path, F_OK) < 0)
+            break;
+        uv_sleep(10);
+    }
+    (void)sweep(false);
+    snprintf(path, sizeof(path), "/tmp/shoal-test-%d", (int)runner_pid);
+    (void)fs_remove_tree(path);
+}
+
 int rig_main(int argc, char **argv, Suite *(*suite)(void))
 {
     if (keeper_wanted(argc, argv))
         return keeper_main(argc, argv);
+    runner_pid = getpid();
     SRunner *runner = srunner_create(suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    sweep_all();
     return failed == 0 ? 0 : 1;
 }

@@ -125,8 +125,7 @@ static void kill_group(const struct groups *groups, const char *name)
 }
 
 struct remove_walk {
-    const struct group_hierarchy *hierarchy; /* NULL: the v2 leaves beside v1 hierarchies */
-    const char *mount;
+    const struct group_hierarchy *hierarchy;
     char name[GROUPS_NAME_BYTES_MAX];
     int depth;
     bool busy;
@@ -147,25 +146,35 @@ static void remove_child(void *user, const char *name)
     walk->name[length] = 0;
 }
 
-static bool remove_by_library(const char *controller, const char *name)
+/* libcgroup 2.0.2 says success, too, when EMPTY_ONLY met a group with processes: look. */
+static bool remove_by_library(const struct group_hierarchy *hierarchy, const char *name)
 {
+    char path[PATH_BYTES];
     struct cgroup *group = cgroup_new_cgroup(name);
-    bool removed = group != NULL && cgroup_add_controller(group, controller) != NULL &&
-                   cgroup_delete_cgroup_ext(group, CGFLAG_DELETE_EMPTY_ONLY) == 0;
+    if (group != NULL && cgroup_add_controller(group, hierarchy->controller) != NULL)
+        (void)cgroup_delete_cgroup_ext(group, CGFLAG_DELETE_EMPTY_ONLY);
     cgroup_free(&group);
-    return removed;
+    snprintf(path, sizeof(path), "%s/%s", hierarchy->mount, name);
+    return access(path, F_OK) < 0;
+}
+
+static bool remove_one(const struct group_hierarchy *hierarchy, const char *name)
+{
+    char path[PATH_BYTES];
+    if (!hierarchy->by_hand)
+        return remove_by_library(hierarchy, name);
+    snprintf(path, sizeof(path), "%s/%s", hierarchy->mount, name);
+    return rmdir(path) == 0 || errno == ENOENT;
 }
 
 static void remove_below(struct remove_walk *walk)
 {
     char path[PATH_BYTES];
-    snprintf(path, sizeof(path), "%s/%s", walk->mount, walk->name);
+    snprintf(path, sizeof(path), "%s/%s", walk->hierarchy->mount, walk->name);
     if (access(path, F_OK) < 0)
         return;
     each_child(path, remove_child, walk);
-    bool removed = walk->hierarchy ? remove_by_library(walk->hierarchy->controller, walk->name)
-                                   : rmdir(path) == 0 || errno == ENOENT;
-    if (!removed)
+    if (!remove_one(walk->hierarchy, walk->name))
         walk->busy = true;
 }
 
@@ -174,14 +183,7 @@ static bool remove_group(const struct groups *groups, const char *name)
 {
     bool busy = false;
     for (unsigned i = 0; i < groups->hierarchies_count; i++) {
-        struct remove_walk walk = {.hierarchy = &groups->hierarchies[i],
-                                   .mount = groups->hierarchies[i].mount};
-        snprintf(walk.name, sizeof(walk.name), "%s", name);
-        remove_below(&walk);
-        busy = busy || walk.busy;
-    }
-    if (groups->unified[0] != 0 && !groups->unified_only) {
-        struct remove_walk walk = {.mount = groups->unified};
+        struct remove_walk walk = {.hierarchy = &groups->hierarchies[i]};
         snprintf(walk.name, sizeof(walk.name), "%s", name);
         remove_below(&walk);
         busy = busy || walk.busy;
@@ -209,12 +211,7 @@ int groups_close_down(struct groups *groups)
     snprintf(name, sizeof(name), "%s", groups->parent);
     for (;;) {
         for (unsigned i = 0; i < groups->hierarchies_count; i++)
-            (void)remove_by_library(groups->hierarchies[i].controller, name);
-        if (groups->unified[0] != 0 && !groups->unified_only) {
-            char path[PATH_BYTES];
-            snprintf(path, sizeof(path), "%s/%s", groups->unified, name);
-            (void)rmdir(path);
-        }
+            (void)remove_one(&groups->hierarchies[i], name);
         char *slash = strrchr(name, '/');
         if (slash == NULL)
             return 0;
@@ -302,10 +299,6 @@ void groups_each_pod(const struct groups *groups, void (*each)(void *user, const
     char path[PATH_BYTES];
     for (unsigned i = 0; i < groups->hierarchies_count; i++) {
         snprintf(path, sizeof(path), "%s/%s", groups->hierarchies[i].mount, groups->parent);
-        each_child(path, pass_pod, &walk);
-    }
-    if (groups->unified[0] != 0) {
-        snprintf(path, sizeof(path), "%s/%s", groups->unified, groups->parent);
         each_child(path, pass_pod, &walk);
     }
 }

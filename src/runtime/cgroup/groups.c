@@ -44,17 +44,42 @@ static int library_error(struct error *error, int code, const char *name)
     return -1;
 }
 
-/* libcgroup does not list a v2 hierarchy that has no controllers, as in hybrid set-ups. */
-static void find_unified(struct groups *groups)
+static bool is_listed(const struct groups *groups, const char *mount)
+{
+    for (unsigned i = 0; i < groups->hierarchies_count; i++)
+        if (strcmp(groups->hierarchies[i].mount, mount) == 0)
+            return true;
+    return false;
+}
+
+static void add_by_hand(struct groups *groups, const struct mntent *entry, bool v2)
+{
+    if (groups->hierarchies_count == GROUPS_HIERARCHIES_MAX || is_listed(groups, entry->mnt_dir))
+        return;
+    struct group_hierarchy *hierarchy = &groups->hierarchies[groups->hierarchies_count++];
+    *hierarchy = (struct group_hierarchy){.v2 = v2, .used = v2, .by_hand = true};
+    snprintf(hierarchy->controller, sizeof(hierarchy->controller), "%s", v2 ? "unified" : "named");
+    snprintf(hierarchy->mount, sizeof(hierarchy->mount), "%s", entry->mnt_dir);
+}
+
+/* What libcgroup leaves out: a v2 hierarchy without controllers, and systemd's. The keeper must
+ * have its own place there too, or it would end with the service that the agent is. */
+static void find_unlisted(struct groups *groups)
 {
     struct mntent entry;
     char buffer[4096];
     FILE *mounts = setmntent("/proc/self/mounts", "re");
     if (mounts == NULL)
         return;
-    while (getmntent_r(mounts, &entry, buffer, (int)sizeof(buffer)) != NULL)
-        if (strcmp(entry.mnt_type, "cgroup2") == 0 && groups->unified[0] == 0)
+    while (getmntent_r(mounts, &entry, buffer, (int)sizeof(buffer)) != NULL) {
+        bool v2 = strcmp(entry.mnt_type, "cgroup2") == 0;
+        if (v2 && groups->unified[0] == 0) {
             snprintf(groups->unified, sizeof(groups->unified), "%s", entry.mnt_dir);
+            add_by_hand(groups, &entry, true);
+        } else if (strcmp(entry.mnt_type, "cgroup") == 0 && hasmntopt(&entry, "name") != NULL) {
+            add_by_hand(groups, &entry, false);
+        }
+    }
     endmntent(mounts);
 }
 
@@ -93,7 +118,7 @@ static int discover(struct groups *groups, struct error *error)
     if (groups->hierarchies_count == 0)
         return error_set(error, ERROR_UNSUPPORTED,
                          "no cgroup controllers are mounted; mount cgroup2 on /sys/fs/cgroup");
-    find_unified(groups);
+    find_unlisted(groups);
     groups->unified_only = groups->unified[0] != 0;
     for (unsigned i = 0; i < groups->hierarchies_count; i++)
         if (!groups->hierarchies[i].v2)
@@ -111,6 +136,21 @@ static void group_name(const struct groups *groups, const char *pod_id, const ch
     ASSERT(chars > 0 && chars < GROUPS_NAME_BYTES_MAX);
 }
 
+static int make_by_hand(const struct groups *groups, const char *name, bool everywhere,
+                        struct error *error)
+{
+    for (unsigned i = 0; i < groups->hierarchies_count; i++) {
+        const struct group_hierarchy *hierarchy = &groups->hierarchies[i];
+        char path[GROUPS_NAME_BYTES_MAX + sizeof(hierarchy->mount) + 2];
+        if (!hierarchy->by_hand || (!everywhere && !hierarchy->used))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", hierarchy->mount, name);
+        if (fs_make_dirs(path, 0755) < 0)
+            return error_set_errno(error, errno, "cgroup %s", path);
+    }
+    return 0;
+}
+
 /* Makes a group in the hierarchies that pods use (or in all of them), with values. */
 static int make_group(const struct groups *groups, const char *name, bool everywhere,
                       const struct limit_value *values, size_t values_count, struct error *error)
@@ -119,7 +159,7 @@ static int make_group(const struct groups *groups, const char *name, bool everyw
     int code = group == NULL ? ECGFAIL : 0;
     for (unsigned i = 0; code == 0 && i < groups->hierarchies_count; i++) {
         const struct group_hierarchy *hierarchy = &groups->hierarchies[i];
-        if (!everywhere && !hierarchy->used)
+        if (hierarchy->by_hand || (!everywhere && !hierarchy->used))
             continue;
         struct cgroup_controller *controller = cgroup_add_controller(group, hierarchy->controller);
         if (controller == NULL)
@@ -133,14 +173,7 @@ static int make_group(const struct groups *groups, const char *name, bool everyw
     cgroup_free(&group);
     if (code != 0)
         return library_error(error, code, name);
-    /* The leaf beside v1 hierarchies: cgroup.kill, and being born into it. */
-    if (groups->unified[0] != 0 && !groups->unified_only) {
-        char path[GROUPS_NAME_BYTES_MAX + sizeof(groups->unified) + 2];
-        snprintf(path, sizeof(path), "%s/%s", groups->unified, name);
-        if (fs_make_dirs(path, 0755) < 0)
-            return error_set_errno(error, errno, "cgroup %s", path);
-    }
-    return 0;
+    return make_by_hand(groups, name, everywhere, error);
 }
 
 /* v1 cpusets start out empty, and nothing runs in an empty one: copy down from the group above,

@@ -25,14 +25,16 @@ struct group_hierarchy {
     char controller[64]; /* as libcgroup names it: "memory", "name=systemd" */
     char mount[512];
     bool v2;
-    bool used; /* pods get a group here; the keeper gets one everywhere */
+    bool used;    /* pods get a group here; the keeper gets one everywhere */
+    bool by_hand; /* libcgroup does not show it: named hierarchies (systemd's), v2 without
+                     controllers */
 };
 
 /* Immutable after groups_open but for its memory. */
 struct groups {
     char parent[GROUPS_NAME_BYTES_MAX];
     char unified[512]; /* mount of the v2 hierarchy; "" when there is none */
-    bool unified_only; /* every controller that we use is in v2 */
+    bool unified_only; /* there are no v1 hierarchies */
     struct group_hierarchy hierarchies[GROUPS_HIERARCHIES_MAX];
     unsigned hierarchies_count;
 };

@@ -64,7 +64,9 @@ static enum container_outcome outcome_of(const struct container_life *container)
 static bool init_pending(const struct pod_life *pod)
 {
     for (size_t i = 0; i < pod->spec.containers_count; i++)
-        if (pod->spec.containers[i].init_container && pod->containers[i].stage != CONTAINER_DONE)
+        if (pod->spec.containers[i].init_container &&
+            (pod->containers[i].stage != CONTAINER_DONE ||
+             pod->record.containers[i].last.exit_code != 0))
             return true;
     return false;
 }
