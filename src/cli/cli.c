@@ -16,11 +16,10 @@
 const struct cli_option cli_options_remote[] = {
     {.name = "server",
      .value = "ADDRESS",
-     .help = "the agent to ask: unix:PATH or HOST[:PORT]; else $SHOAL_SERVER; "
-             "else " CLI_SERVER_DEFAULT},
+     .help = "the agent to ask: unix:PATH or HOST[:PORT] [$SHOAL_SERVER, else the local one]"},
     {.name = "token-file",
      .value = "FILE",
-     .help = "the cluster's token (see 'shoal token'), needed for HOST; else $SHOAL_TOKEN_FILE"},
+     .help = "the cluster's token, which HOST needs [$SHOAL_TOKEN_FILE]"},
     {.name = NULL},
 };
 const struct cli_option cli_options_help[] = {

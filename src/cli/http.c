@@ -57,6 +57,8 @@ static int on_headers_complete(http_parser *parser)
 {
     struct http_response *response = of(parser);
     end_header(response);
+    if (parser->http_major != 1)
+        return -1;
     response->status = (int)parser->status_code;
     response->head_complete = response->status >= 200;
     return 0;
