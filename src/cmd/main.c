@@ -4,7 +4,8 @@
 
 int main(int argc, char **argv)
 {
-    static const struct cli_command *const commands[] = {&command_agent, &command_token, NULL};
+    static const struct cli_command *const commands[] = {&command_agent, &command_token,
+                                                         &command_sim, NULL};
     static const struct cli_program program = {
         .version = SHOAL_VERSION,
         .commands = commands,

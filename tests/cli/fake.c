@@ -149,17 +149,17 @@ static void on_timer(uv_timer_t *timer)
     size_t size_bytes = connection->answer.size_bytes;
     if (fake_pieces > 0 && size_bytes > fake_pieces)
         size_bytes = fake_pieces;
-    if (connection->unread_bytes > 0) {
-        connection->unread_bytes = 0;
-        connection->callbacks.on_writable(connection->callbacks.context);
-        return;
-    }
     if (size_bytes > 0) {
         uint8_t *piece = mem_dup(connection->answer.data, size_bytes);
         buf_consume(&connection->answer, size_bytes);
         connection->callbacks.on_data(connection->callbacks.context,
                                       (struct bytes){piece, size_bytes});
         mem_free(piece);
+        return;
+    }
+    if (connection->unread_bytes > 0) {
+        connection->unread_bytes = 0;
+        connection->callbacks.on_writable(connection->callbacks.context);
         return;
     }
     if (connection->hang_up) {
