@@ -1,19 +1,18 @@
 /*
- * The round: each period one member, in shuffled round-robin order (SWIM 4.3), so that every member
- * is probed within 2N - 1 periods by each other. proto/gossip.md 4.1, 4.2.
+ * The round: each period one member. In a small cluster the one that has been silent longest, in a
+ * large one in shuffled round-robin order (SWIM 4.3), so that every member is probed within 2N - 1
+ * periods by each other. proto/gossip.md 4.1, 4.2.
  *
- *     0 ping | 40% of the period ping again | 50% ask three others, and try a stream | 80-100%
+ *     0  ping,  40% of the period  ping again,  50%  ask three others and try a stream,  80 to 100%
  * verdict
  *
  * with the direct timeout shortening the first two steps: what is known to answer in a millisecond
- * need not be waited for. Deviation from SWIM 3.1: a packet of any kind from the target during the
- * probe is a sign of life, but a target that sends and never answers (its inbound path is broken)
- * is suspected after DEAF_PROBES_MAX such probes.
+ * need not be waited for. A packet of any kind from the target meanwhile is a sign of life: then
+ * the verdict is none.
  */
 #include "base/assert.h"
 #include "table.h"
 
-#define DEAF_PROBES_MAX   6u
 #define LOOK_AROUND_COUNT 8
 /* Up to so many others the one that has been silent longest is probed, beyond that the next of the
  * shuffled ring. With five members the random order leaves a dead one unprobed for up to four
@@ -62,8 +61,8 @@ static uint32_t verdict_ms(const struct inquiry *inquiry)
     return min_ms(relayed_ms > least_ms ? relayed_ms : least_ms, inquiry->period_ms);
 }
 
-/* How badly we should like to hear from it. One that is heard but seldom answers still gets its
- * turn, or we should never find out that it is deaf. */
+/* How badly we should like to hear from it. One that is heard often still gets its turn, so that
+ * its round trip stays known. */
 static uint64_t silence_ms(const struct member_table *table, const struct entry *entry)
 {
     uint64_t unheard_ms = table->now_boot_ms - entry->heard_boot_ms;
@@ -160,24 +159,19 @@ static void verdict(struct member_table *table, struct inquiry *inquiry,
 {
     struct entry *entry = roster_at(&table->roster, inquiry->slot);
     table->stats.probes_failed++;
-    bool heard = inquiry->heard;
-    if (clock_is_muted(table)) {
+    if (inquiry->heard || clock_is_muted(table)) {
         inquiry_close(table, inquiry->slot);
         return;
     }
-    if (!heard)
-        judge_ourselves(table, inquiry);
-    uint32_t wanted = heard ? DEAF_PROBES_MAX : 1 + entry_flaps(table, entry);
-    entry->unanswered++;
-    if (entry->unanswered < wanted) {
+    judge_ourselves(table, inquiry);
+    if (++entry->unanswered <= entry_flaps(table, entry)) {
         table->retry_slot = inquiry->slot;
         table->retry_node = entry->node;
         inquiry_close(table, inquiry->slot);
         return;
     }
     entry->unanswered = 0;
-    inquiry->deaf = heard;
-    suspect_enter(table, inquiry, heard ? MEMBER_CHANGE_DEAF : MEMBER_CHANGE_PROBE_FAILED, output);
+    suspect_enter(table, inquiry, MEMBER_CHANGE_PROBE_FAILED, output);
 }
 
 void probe_step(struct member_table *table, struct inquiry *inquiry, struct member_output *output)

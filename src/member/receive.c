@@ -36,13 +36,12 @@ static void alive_sign(struct member_table *table, uint32_t slot, bool answered,
             entry->answered_boot_ms = table->now_boot_ms;
         }
         if (inquiry != NULL && inquiry->kind == INQUIRY_PROBE && !answered)
-            inquiry->heard = true; /* the verdict comes when its time is over: it may be deaf */
+            inquiry->heard = true; /* no suspicion; but the answer may still come, and its time */
         else
             inquiry_close(table, slot);
         return;
     case MEMBER_SUSPECT:
-        if (answered || !inquiry->deaf)
-            change_alive(table, slot, MEMBER_CHANGE_ANSWERED, output);
+        change_alive(table, slot, MEMBER_CHANGE_ANSWERED, output);
         return;
     case MEMBER_DEAD:
         echo_death(table, slot, output);

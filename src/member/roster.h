@@ -34,7 +34,7 @@ struct entry {
     uint32_t ring_index; /* in the ring of its status */
     uint8_t status;      /* enum member_status */
     uint8_t flaps;       /* how often it has lately refuted: proto/gossip.md 4.7 */
-    uint8_t unanswered;  /* probes in a row that it left unanswered although it sends */
+    uint8_t unanswered;  /* probes of ours that it left unanswered since it last answered */
     uint8_t evictable : 1;
     uint8_t unspread : 1;  /* its record is news that we have not passed on */
     uint8_t first_met : 1; /* has answered us in this run */

@@ -22,7 +22,6 @@ const char *member_change_name(enum member_change change)
         [MEMBER_CHANGE_UPDATED] = "updated",
         [MEMBER_CHANGE_PROBE_FAILED] = "probe failed",
         [MEMBER_CHANGE_VERIFIED] = "accusation verified",
-        [MEMBER_CHANGE_DEAF] = "deaf",
         [MEMBER_CHANGE_WINDOW] = "suspicion ran out",
         [MEMBER_CHANGE_REFUSED] = "refused",
         [MEMBER_CHANGE_TOLD] = "told by others",

@@ -58,7 +58,6 @@ struct inquiry {
     uint32_t refused_mask; /* bit i: accusers[i] was refused */
     bool heard;            /* it sent something since started_ms */
     bool own_failed;       /* our own verification failed */
-    bool deaf;             /* it sends but answers nobody: only an answer ends this */
     bool refused;          /* died by refusal */
 };
 RB_HEAD(member_inquiries, inquiry);

@@ -20,14 +20,13 @@ enum member_change {
     MEMBER_CHANGE_UPDATED,   /* new labels, capacity, cordon, address */
     MEMBER_CHANGE_PROBE_FAILED,
     MEMBER_CHANGE_VERIFIED,  /* accused by others, and did not answer us either */
-    MEMBER_CHANGE_DEAF,      /* sends, but answers nobody */
     MEMBER_CHANGE_WINDOW,    /* suspicion ran out */
     MEMBER_CHANGE_REFUSED,   /* its host says that nobody listens */
     MEMBER_CHANGE_TOLD,      /* known to be dead by others before we ever reached it */
     MEMBER_CHANGE_NO_ANSWER, /* unknown for too long */
     MEMBER_CHANGE_LEFT,
 };
-#define MEMBER_CHANGE_COUNT 13
+#define MEMBER_CHANGE_COUNT 12
 
 /* "unknown", "alive", ...; "joined", "refuted", ...; never NULL. */
 const char *member_status_name(enum member_status status);
