@@ -72,10 +72,11 @@ static struct place_entry *find(const struct place_ledger *ledger, const uint8_t
     return RB_FIND(place_entries, entries, &key);
 }
 
+/* What is not asked for is never short, even where more than the capacity was adopted. */
 static bool short_of(const char *what, uint64_t asked, uint64_t used, uint64_t capacity,
                      char *reason)
 {
-    if (used <= capacity && asked <= capacity - used)
+    if (asked == 0 || (used <= capacity && asked <= capacity - used))
         return false;
     (void)snprintf(reason, PLACE_REASON_BYTES,
                    "not enough %s: the pod asks for %" PRIu64 ", %" PRIu64 " of %" PRIu64 " free",
