@@ -60,29 +60,29 @@ void store_tick(struct store *store, struct instant now)
     }
 }
 
-void store_set_node_void(struct store *store, uint64_t id, uint64_t generation)
+void store_set_node_void(struct store *store, uint64_t node, uint64_t generation)
 {
     store_begin(store);
     uint32_t number =
-        generation > 0 ? record_node_get(store, id, false) : record_node_find(store, id);
+        generation > 0 ? record_node_get(store, node, false) : record_node_find(store, node);
     if (number == INDEX_NONE)
         return;
     record_node_at(store, number)->void_generation = generation;
     record_node_release(store, number);
 }
 
-void store_forget_node(struct store *store, struct instant now, uint64_t id)
+void store_forget_node(struct store *store, struct instant now, uint64_t node)
 {
-    ASSERT(id != store->config.node);
+    ASSERT(node != store->config.node);
     store_begin(store);
-    uint32_t number = record_node_find(store, id);
+    uint32_t number = record_node_find(store, node);
     if (number == INDEX_NONE)
         return;
-    struct node *node = record_node_at(store, number);
+    struct node *known = record_node_at(store, number);
     uint64_t newest =
-        node->floor > node->refused_generation ? node->floor : node->refused_generation;
+        known->floor > known->refused_generation ? known->floor : known->refused_generation;
     uint32_t *ids = NULL;
-    size_t count = record_node_records(store, id, &ids);
+    size_t count = record_node_records(store, node, &ids);
     for (size_t i = 0; i < count; i++) {
         if (record_at(store, ids[i])->generation > newest)
             newest = record_at(store, ids[i])->generation;
@@ -90,11 +90,12 @@ void store_forget_node(struct store *store, struct instant now, uint64_t id)
         record_drop(store, ids[i]);
     }
     mem_free(ids);
-    node->status = node->complete = SLAB_NONE;
-    node->floor = 0;
-    node->void_generation = 0;
-    node->refused_generation = newest;
+    known->status = known->complete = SLAB_NONE;
+    known->floor = 0;
+    known->void_generation = 0;
+    known->refused_generation = newest;
     if (newest > 0)
-        record_timer_set(store, &node->timer, SLAB_NONE, number, now.boot_ms + STORE_GHOST_KEEP_MS);
+        record_timer_set(store, &known->timer, SLAB_NONE, number,
+                         now.boot_ms + STORE_GHOST_KEEP_MS);
     record_node_release(store, number);
 }

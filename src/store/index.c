@@ -117,19 +117,18 @@ static struct index_run *run_new(const uint32_t *ids, uint16_t count)
 
 static void runs_add(struct index *index, size_t position, struct index_run *run)
 {
-    MEM_GROW(index->runs, index->runs_count, index->runs_capacity);
-    memmove(index->runs + position + 1, index->runs + position,
-            (index->runs_count - position) * sizeof(*index->runs));
+    MEM_GROW(index->runs, index->runs_count, index->runs_capacity); /* NOLINT: of pointers */
+    for (size_t i = index->runs_count++; i > position; i--)
+        index->runs[i] = index->runs[i - 1];
     index->runs[position] = run;
-    index->runs_count++;
 }
 
 static void runs_remove(struct index *index, size_t position)
 {
     mem_free(index->runs[position]);
     index->runs_count--;
-    memmove(index->runs + position, index->runs + position + 1,
-            (index->runs_count - position) * sizeof(*index->runs));
+    for (size_t i = position; i < index->runs_count; i++)
+        index->runs[i] = index->runs[i + 1];
 }
 
 /* Cuts the full run at `at` in two and returns where the place is now. Items that arrive in order
@@ -205,16 +204,16 @@ void index_remove(struct index *index, const void *item, uint32_t id)
         join(index, at.run - 1);
 }
 
-void index_validate(const struct index *index,
-                    const void *(*item)(const void *context, uint32_t id))
+void index_validate(const struct index *index, index_probe probe)
 {
+    union index_space space;
     uint32_t count = 0, before = INDEX_NONE;
     for (size_t r = 0; r < index->runs_count; r++) {
         const struct index_run *run = index->runs[r];
         ASSERT(run->count > 0 && run->count <= run->capacity && run->capacity <= RUN_MAX);
         for (uint32_t i = 0; i < run->count; i++) {
             if (before != INDEX_NONE)
-                ASSERT(compare(index, item(index->context, before), run->ids[i]) < 0);
+                ASSERT(compare(index, probe(index->context, before, &space), run->ids[i]) < 0);
             before = run->ids[i];
             count++;
         }

@@ -55,8 +55,14 @@ struct index_at index_first(void);
 struct index_at index_next(const struct index *index, struct index_at at);
 /* INDEX_NONE when empty. */
 uint32_t index_last(const struct index *index);
-/* Asserts the invariant, given that each item can be had as a probe. */
-void index_validate(const struct index *index,
-                    const void *(*item)(const void *context, uint32_t id));
+
+/* Makes the probe of an item, in `space` if it needs some. */
+union index_space {
+    uint64_t words[8];
+    const void *pointers[8];
+};
+typedef const void *(*index_probe)(const void *context, uint32_t id, union index_space *space);
+/* Asserts the invariant. */
+void index_validate(const struct index *index, index_probe probe);
 
 #endif

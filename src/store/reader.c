@@ -132,17 +132,17 @@ const struct wire_claim *record_reader_claim_passing(const struct store *store, 
     return space;
 }
 
-void record_reader_put(const struct store *store, uint32_t id, struct buf *out)
+void record_reader_put(const struct store *store, uint32_t record, struct buf *out)
 {
-    const struct record *record = record_at(store, id);
-    struct bytes bytes = record_unpack(store, record);
+    enum record_kind kind = record_at(store, record)->kind;
+    struct bytes bytes = record_unpack(store, record_at(store, record));
     struct wire_arena *arena = &store->reader->scratch;
     wire_arena_reset(arena);
-    if (record->kind == RECORD_CLAIM) {
+    if (kind == RECORD_CLAIM) {
         struct wire_claim claim;
         ASSERT(wire_claim_decode(bytes, arena, &claim) == WIRE_OK);
         wire_put_claim(out, &claim);
-    } else if (record->kind == RECORD_DECLINE) {
+    } else if (kind == RECORD_DECLINE) {
         struct wire_decline decline;
         ASSERT(wire_decline_decode(bytes, arena, &decline) == WIRE_OK);
         wire_put_decline(out, &decline);

@@ -150,20 +150,18 @@ static void check_workloads(const struct store *store, struct recount *recount)
     ASSERT(users == recount->claims + recount->declines);
 }
 
-static const void *entry_item(const void *context, uint32_t id)
+static const void *entry_item(const void *context, uint32_t id, union index_space *space)
 {
-    struct store *store = (struct store *)(uintptr_t)context;
-    struct entry_probe *probe = arena_alloc(&store->scratch, 1, sizeof(*probe));
-    *probe = entry_probe_of(entry_at(store, id));
-    return probe;
+    struct entry_probe probe = entry_probe_of(entry_at(context, id));
+    _Static_assert(sizeof(probe) <= sizeof(*space), "a probe fits");
+    return memcpy(space, &probe, sizeof(probe));
 }
 
-static const void *record_item(const void *context, uint32_t id)
+static const void *record_item(const void *context, uint32_t id, union index_space *space)
 {
-    struct store *store = (struct store *)(uintptr_t)context;
-    struct record_probe *probe = arena_alloc(&store->scratch, 1, sizeof(*probe));
-    *probe = record_probe_of(store, record_at(store, id));
-    return probe;
+    struct record_probe probe = record_probe_of(context, record_at(context, id));
+    _Static_assert(sizeof(probe) <= sizeof(*space), "a probe fits");
+    return memcpy(space, &probe, sizeof(probe));
 }
 
 static void check_indexes(const struct store *store, const struct recount *recount)

@@ -22,8 +22,9 @@ static int compare(const void *context, const void *probe, uint32_t id)
     return value < items[id] ? -1 : value > items[id];
 }
 
-static const void *item(const void *context, uint32_t id)
+static const void *item(const void *context, uint32_t id, union index_space *space)
 {
+    (void)space;
     return (const uint32_t *)context + id;
 }
 

@@ -61,9 +61,10 @@ static void put_deployment(struct store *store, struct prng *prng, uint32_t i)
 }
 
 /* One running pod with one container, as the agent publishes it: about 330 bytes. */
-static void put_pod(struct store *store, struct prng *prng, const uint8_t *workloads, uint32_t i)
+static void put_pod(struct store *store, struct prng *prng, const uint8_t *workloads, uint64_t i)
 {
-    uint32_t workload = i % WORKLOADS_COUNT, node = (uint32_t)prng_below(prng, NODES_COUNT);
+    uint32_t workload = (uint32_t)(i % WORKLOADS_COUNT),
+             node = (uint32_t)prng_below(prng, NODES_COUNT);
     char key[64], name[64], image[100];
     snprintf(key, sizeof(key), "deployments.apps/team-%u/web-%u", workload % 100, workload);
     snprintf(name, sizeof(name), "web-%u-%08x-%05x", workload, workload * 2654435761U,
@@ -76,8 +77,9 @@ static void put_pod(struct store *store, struct prng *prng, const uint8_t *workl
                                               .image_id = text(image)};
     uint8_t ip[16] = {
         [10] = 0xff, [11] = 0xff, [12] = 10, [13] = 42, [14] = (uint8_t)node, [15] = (uint8_t)i};
-    struct wire_claim claim = make_claim(0x9000000000000000 + node * 0x10001, 1748736000 + node,
-                                         i + 1, 0, 0, i / WORKLOADS_COUNT);
+    struct wire_claim claim =
+        make_claim(0x9000000000000000 + (uint64_t)node * 0x10001, 1748736000 + node, i + 1, 0, 0,
+                   (uint32_t)(i / WORKLOADS_COUNT));
     random_uid(prng, claim.pod_uid);
     memcpy(claim.slot.workload_uid, workloads + (size_t)workload * 16, 16);
     claim.object_generation = 3;
@@ -92,7 +94,7 @@ static void put_pod(struct store *store, struct prng *prng, const uint8_t *workl
     claim.containers_count = 1;
     claim.has_requests = true;
     claim.requests = (struct wire_resources){.cpu_milli = 100, .memory_bytes = 64 << 20, .pods = 1};
-    claim.rank = i % 4;
+    claim.rank = (uint32_t)(i % 4);
     ck_verdict(put_claim(store, 0, &claim), STORE_NEW);
 }
 

@@ -290,7 +290,7 @@ START_TEST(partitioned_writers_end_alike)
             check_deleted(&world, world.peers[i]);
     }
     /* A ring twice around brings everything everywhere. */
-    for (size_t i = 0; i < 2 * PEERS_COUNT; i++)
+    for (size_t i = 0; i < (size_t)2 * PEERS_COUNT; i++)
         ck_assert(exchange(world.peers[i % PEERS_COUNT], world.peers[(i + 1) % PEERS_COUNT],
                            now_at(&world, i % PEERS_COUNT), NULL));
     for (size_t i = 0; i < PEERS_COUNT; i++) {

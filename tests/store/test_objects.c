@@ -321,7 +321,7 @@ START_TEST(a_fifth_competing_uid_is_refused_or_displaces_the_oldest)
 {
     struct store *store = make_store(1);
     for (uint8_t uid = 1; uid <= 4; uid++) {
-        struct wire_object object = make_object(KEY, 10U * uid, uid, 0, uid, "{}");
+        struct wire_object object = make_object(KEY, (uint64_t)10 * uid, uid, 0, uid, "{}");
         put_object(store, &object);
     }
     struct wire_object older = make_object(KEY, 5, 9, 0, 9, "{}"),

@@ -5,7 +5,6 @@
  * first so many lines, RECORDS a number) All numbers in hex.
  */
 #include <check.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +16,32 @@
 static struct store *store;
 static size_t taken;
 
-static void parse_uid(const char *text, uint8_t uid[static 16])
+#define WORDS_MAX 12
+
+/* Cuts the line at its spaces. */
+static size_t split(char *line, const char *ret_words[static WORDS_MAX])
 {
+    size_t count = 0;
+    for (char *word = strtok(line, " \n"); word != NULL && count < WORDS_MAX;
+         word = strtok(NULL, " \n"))
+        ret_words[count++] = word;
+    return count;
+}
+
+static uint64_t number(const char *word)
+{
+    char *end = NULL;
+    uint64_t value = strtoull(word, &end, 16);
+    ck_assert_msg(*word != 0 && *end == 0, "%s", word);
+    return value;
+}
+
+static void parse_uid(const char *word, uint8_t uid[static 16])
+{
+    ck_assert_uint_eq(strlen(word), 32);
     for (size_t i = 0; i < 16; i++) {
-        unsigned value = 0;
-        ck_assert_int_eq(sscanf(text + 2 * i, "%2x", &value), 1);
-        uid[i] = (uint8_t)value;
+        char digits[3] = {word[2 * i], word[2 * i + 1], 0};
+        uid[i] = (uint8_t)number(digits);
     }
 }
 
@@ -36,62 +55,41 @@ static void check_item(const uint64_t before[64], uint64_t hash, uint64_t item)
     taken++;
 }
 
-static bool take_object(const char *line)
+/* object KEY UID HLC NODE LIFE = HASH HIGH ITEM */
+static void take_object(const char *const words[static 10])
 {
-    char key[700], uid[40], life[16];
-    uint64_t hlc, node, hash, high, item;
-    if (sscanf(line,
-               "object %699s %39s %" SCNx64 " %" SCNx64 " %15s = %" SCNx64 " %" SCNx64 " %" SCNx64,
-               key, uid, &hlc, &node, life, &hash, &high, &item) != 8)
-        return false;
-    struct wire_object object = make_object(key, 0, node, 0, 0, "");
-    object.version.hlc = hlc;
+    struct wire_object object = make_object(words[1], 0, number(words[4]), 0, 0, "");
     object.created_wall_ms = 0;
-    object.deleted = strcmp(life, "deleted") == 0;
-    parse_uid(uid, object.uid);
+    object.version.hlc = number(words[3]);
+    object.deleted = strcmp(words[5], "deleted") == 0;
+    parse_uid(words[2], object.uid);
     uint64_t before[STORE_BUCKETS_COUNT];
     store_digest(store, before);
     struct store_change change;
     ck_verdict(store_put_object(store, at_ms(0), &object, STORE_DISK, &change), STORE_NEW);
-    ck_assert_uint_eq(change.key_hash, hash);
-    uint32_t id = entry_find(store, key, object.uid);
-    ck_assert_uint_eq(entry_high(entry_at(store, id)->head), high);
-    check_item(before, hash, item);
-    return true;
+    ck_assert_uint_eq(change.key_hash, number(words[7]));
+    uint32_t id = entry_find(store, words[1], object.uid);
+    ck_assert_uint_eq(entry_high(entry_at(store, id)->head), number(words[8]));
+    check_item(before, number(words[7]), number(words[9]));
 }
 
-static bool take_t2(const char *line)
+/* KIND NODE POD GENERATION SEQ = HASH HIGH ITEM */
+static void take_t2(const char *const words[static 9])
 {
-    char kind[16], pod[40];
-    uint64_t node, generation, seq, hash, high, item;
-    if (sscanf(line,
-               "%15s %" SCNx64 " %39s %" SCNx64 " %" SCNx64 " = %" SCNx64 " %" SCNx64 " %" SCNx64,
-               kind, &node, pod, &generation, &seq, &hash, &high, &item) != 8)
-        return false;
+    uint64_t node = number(words[1]), generation = number(words[3]), seq = number(words[4]);
     uint64_t before[STORE_BUCKETS_COUNT];
     store_digest(store, before);
-    ck_assert_uint_eq(high, generation);
-    if (strcmp(kind, "claim") == 0) {
+    ck_assert_uint_eq(number(words[7]), generation);
+    if (strcmp(words[0], "claim") == 0) {
         struct wire_claim claim = make_claim(node, generation, seq, 0, 9, 0);
-        parse_uid(pod, claim.pod_uid);
+        parse_uid(words[2], claim.pod_uid);
         ck_verdict(put_claim(store, 0, &claim), STORE_NEW);
     } else {
         struct wire_node_status status =
-            make_status(node, generation, seq, strcmp(kind, "complete") == 0);
+            make_status(node, generation, seq, strcmp(words[0], "complete") == 0);
         ck_verdict(put_status(store, &status), STORE_NEW);
     }
-    check_item(before, hash, item);
-    return true;
-}
-
-static bool take_root(const char *line)
-{
-    uint64_t count, root;
-    if (sscanf(line, "root %" SCNx64 " = %" SCNx64, &count, &root) != 2)
-        return false;
-    ck_assert_uint_eq(taken, count);
-    ck_assert_uint_eq(store_digest(store, NULL), root);
-    return true;
+    check_item(before, number(words[6]), number(words[8]));
 }
 
 START_TEST(vectors)
@@ -102,10 +100,20 @@ START_TEST(vectors)
     char line[1024];
     size_t lines = 0;
     while (fgets(line, sizeof(line), file) != NULL) {
-        if (line[0] == '#' || line[0] == '\n')
+        const char *words[WORDS_MAX];
+        size_t count = split(line, words);
+        if (count == 0 || words[0][0] == '#')
             continue;
-        ck_assert_msg(take_root(line) || take_object(line) || take_t2(line), "%s", line);
         lines++;
+        if (strcmp(words[0], "root") == 0 && count == 4) {
+            ck_assert_uint_eq(taken, number(words[1]));
+            ck_assert_uint_eq(store_digest(store, NULL), number(words[3]));
+        } else if (strcmp(words[0], "object") == 0 && count == 10) {
+            take_object(words);
+        } else {
+            ck_assert_msg(count == 9, "%s", words[0]);
+            take_t2(words);
+        }
     }
     fclose(file);
     ck_assert_uint_ge(lines, 8);

@@ -107,7 +107,8 @@ struct store_change {
     const struct store_persist *persists;
     size_t persists_count;
 
-    uint64_t key_hash; /* names the record: the same for all its versions, on all peers (proto/state.md 6.1) */
+    uint64_t key_hash; /* names the record: the same for all its versions, on all peers
+                          (proto/state.md 6.1) */
     uint64_t record;   /* for store_put_record */
 };
 
