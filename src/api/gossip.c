@@ -5,6 +5,12 @@
 
 #include "api_internal.h"
 
+static json_t *text_of(struct bytes bytes)
+{
+    return bytes.size_bytes > 0 ? json_stringn((const char *)bytes.data, bytes.size_bytes)
+                                : json_string("");
+}
+
 static json_t *id_of(uint64_t node)
 {
     char id[17];
@@ -33,18 +39,15 @@ static bool add_member(void *context, const struct brain_member *member)
     address.port = member->record->address.port;
     memcpy(address.ip, member->record->address.ip, sizeof(address.ip));
     (void)address_format(&address, text);
-    json_t *json = json_pack(
-        "{s:o, s:o, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b}", "id", id_of(member->node),
-        "name",
-        json_stringn((const char *)member->record->name.data, member->record->name.size_bytes),
-        "address", text, "state", brain_member_status_name(member->status), "self",
-        (int)member->self, "generation", (json_int_t)member->record->generation, "incarnation",
-        (json_int_t)member->record->incarnation, "rttUs", (json_int_t)member->rtt_us,
-        "inStateForMs", (json_int_t)(now_boot_ms - member->since_boot_ms), "accusers", accusers,
-        "software",
-        json_stringn((const char *)member->record->software.data,
-                     member->record->software.size_bytes),
-        "claimsComplete", (int)member->claims_complete);
+    json_t *json =
+        json_pack("{s:o, s:o, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b}", "id",
+                  id_of(member->node), "name", text_of(member->record->name), "address", text,
+                  "state", brain_member_status_name(member->status), "self", (int)member->self,
+                  "generation", (json_int_t)member->record->generation, "incarnation",
+                  (json_int_t)member->record->incarnation, "rttUs", (json_int_t)member->rtt_us,
+                  "inStateForMs", (json_int_t)(now_boot_ms - member->since_boot_ms), "accusers",
+                  accusers, "software", text_of(member->record->software), "claimsComplete",
+                  (int)member->claims_complete);
     if (member->last_heard_boot_ms != 0)
         (void)json_object_set_new(
             json, "lastHeardMsAgo",

@@ -8,7 +8,8 @@
 
 static json_t *text_of(struct bytes bytes)
 {
-    return json_stringn((const char *)bytes.data, bytes.size_bytes);
+    return bytes.size_bytes > 0 ? json_stringn((const char *)bytes.data, bytes.size_bytes)
+                                : json_string("");
 }
 
 static bool is_text(struct bytes bytes, const char *text)

@@ -10,7 +10,8 @@ static const uint8_t ipv4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
 
 bool address_is_set(const struct address *address)
 {
-    return address->port != 0;
+    static const uint8_t none[sizeof(address->ip)];
+    return memcmp(address->ip, none, sizeof(none)) != 0;
 }
 
 bool address_is_ipv4(const struct address *address)

@@ -100,7 +100,8 @@ static bool match_pod(void *context, const struct wire_claim *claim)
 {
     struct pod_search *search = context;
     if (claim->pod_name.size_bytes != search->name.size_bytes ||
-        memcmp(claim->pod_name.data, search->name.data, search->name.size_bytes) != 0 || !in_namespace(claim, search))
+        memcmp(claim->pod_name.data, search->name.data, search->name.size_bytes) != 0 ||
+        !in_namespace(claim, search))
         return true;
     search->found = true;
     search->node = claim->node;

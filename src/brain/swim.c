@@ -137,8 +137,8 @@ static void member_changed(struct brain *brain, const struct member_output_item 
         store_set_node_void(brain->store, item->node, view.record->generation);
     else if (item->status_new == MEMBER_ALIVE &&
              store_claim_is_void(brain->store, item->node, view.record->generation))
-        /* The same life goes on, and with it its claims. After a restart what was void stays void: the node says
-         * anew what it holds. */
+        /* The same life goes on, and with it its claims. After a restart what was void stays void:
+         * the node says anew what it holds. */
         store_set_node_void(brain->store, item->node, 0);
     effects_notify(brain->effects, EFFECT_TABLE_MEMBER, key_of(item->node, key),
                    (struct bytes){.data = NULL});

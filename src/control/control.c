@@ -151,7 +151,8 @@ void control_run(struct control *control, const struct control_view *view,
 
 bool control_has_work(const struct control *control, boot_ms_t now_boot_ms)
 {
-    return control->room_made || control->ledger_changed || control_deadline(control) <= now_boot_ms;
+    return control->room_made || control->ledger_changed ||
+           control_deadline(control) <= now_boot_ms;
 }
 
 boot_ms_t control_deadline(const struct control *control)

@@ -60,9 +60,9 @@ void workloads_all_due(struct control *control, boot_ms_t boot_ms)
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms)
 {
     struct control_workload *workload = NULL;
-    RB_FOREACH(workload, control_workloads, &control->workloads)
-    if (strcmp(workload->key, key) == 0)
-        workload_due(control, workload, boot_ms);
+    RB_FOREACH (workload, control_workloads, &control->workloads)
+        if (strcmp(workload->key, key) == 0)
+            workload_due(control, workload, boot_ms);
 }
 
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms)
@@ -120,8 +120,9 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
     workload->slots_count = slots_count;
 }
 
-/* Decodes the newest version of the object, when it is one we have not seen. A UID that is not current under a name
- * that we know was deleted or lost to another; where the name itself is not known (the disk was lost), its pods go on. */
+/* Decodes the newest version of the object, when it is one we have not seen. A UID that is not
+ * current under a name that we know was deleted or lost to another; where the name itself is not
+ * known (the disk was lost), its pods go on. */
 void workload_refresh(const struct control_view *view, struct control_workload *workload)
 {
     const struct store_object *object = store_object_by_uid(view->store, workload->uid);
@@ -134,8 +135,9 @@ void workload_refresh(const struct control_view *view, struct control_workload *
         spec_workload_fini(&workload->spec);
     workload->spec_valid = spec_workload_decode(object->body, &spec, &error) == 0;
     workload->hlc = object->version.hlc;
-    /* The version's clock, not metadata.generation: of two concurrent edits the one that wins may be the one with
-     * the smaller count, and what runs in a slot must only go forward (docs/adr/0006). */
+    /* The version's clock, not metadata.generation: of two concurrent edits the one that wins may
+     * be the one with the smaller count, and what runs in a slot must only go forward
+     * (docs/adr/0006). */
     workload->generation = object->version.hlc;
     if (!workload->spec_valid)
         return;

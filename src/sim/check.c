@@ -41,7 +41,8 @@ void check_free(struct sim_machine *machine)
 void check_pod_started(struct sim *sim, struct sim_machine *machine, const struct wire_claim *claim)
 {
     if (machine->used_cpu_milli > SIM_CPU_MILLI || machine->used_memory_bytes > SIM_MEMORY_BYTES)
-        sim_break(sim, "invariant 1: m%u runs pods for more cpu or memory than it has", machine->index);
+        sim_break(sim, "invariant 1: m%u runs pods for more cpu or memory than it has",
+                  machine->index);
     struct sim_slot probe = {.slot = claim->slot};
     struct sim_slot *slot = RB_FIND(sim_slots, &machine->slots, &probe);
     if (slot == NULL) {
@@ -52,7 +53,8 @@ void check_pod_started(struct sim *sim, struct sim_machine *machine, const struc
     }
     if (claim->object_generation < slot->generation)
         sim_break(sim, "invariant 8: m%u starts generation %u of slot %u after %u", machine->index,
-                  (unsigned)claim->object_generation, claim->slot.ordinal, (unsigned)slot->generation);
+                  (unsigned)claim->object_generation, claim->slot.ordinal,
+                  (unsigned)slot->generation);
     slot->generation = claim->object_generation;
 }
 
@@ -68,7 +70,8 @@ void check_object(struct sim *sim, struct sim_machine *machine, const char *key)
         struct sim_uid probe;
         memcpy(probe.uid, machine->shown[i], sizeof(probe.uid));
         bool same = there && memcmp(object.uid, probe.uid, sizeof(probe.uid)) == 0;
-        if (!same && machine->is_shown[i] && RB_FIND(sim_uids, &machine->deleted, &probe) == NULL && !there) {
+        if (!same && machine->is_shown[i] && RB_FIND(sim_uids, &machine->deleted, &probe) == NULL &&
+            !there) {
             struct sim_uid *gone = MEM_NEW(struct sim_uid);
             *gone = probe;
             RB_INSERT(sim_uids, &machine->deleted, gone);
@@ -104,14 +107,17 @@ static bool note_holder(void *context, const struct wire_claim *claim)
     holders->counts[claim->slot.ordinal]++;
     holders->nodes[claim->slot.ordinal] = claim->node;
     holders->all_ready = holders->all_ready && claim->ready;
-    holders->all_current = holders->all_current && claim->template_hash == holders->spec.template_hash;
+    holders->all_current =
+        holders->all_current && claim->template_hash == holders->spec.template_hash;
     return true;
 }
 
-static bool collect(struct sim *sim, struct brain *brain, const struct brain_object *object, struct holders *holders)
+static bool collect(struct sim *sim, struct brain *brain, const struct brain_object *object,
+                    struct holders *holders)
 {
     struct error error = ERROR_INIT;
-    *holders = (struct holders){.sim = sim, .object = object, .all_ready = true, .all_current = true};
+    *holders =
+        (struct holders){.sim = sim, .object = object, .all_ready = true, .all_current = true};
     if (spec_workload_decode(object->body, &holders->spec, &error) < 0)
         return false;
     holders->counts = MEM_NEW_ARRAY(uint32_t, holders->spec.replicas + 1);
@@ -139,12 +145,15 @@ static bool workload_settled(struct sim *sim, struct brain *brain, const char *k
         return false;
     for (uint32_t i = 0; i < holders.spec.replicas && settled; i++)
         if (holders.counts[i] != 1) {
-            (void)snprintf(reason, SIM_REASON_BYTES, "%s slot %u has %u claims", key, i, holders.counts[i]);
+            (void)snprintf(reason, SIM_REASON_BYTES, "%s slot %u has %u claims", key, i,
+                           holders.counts[i]);
             settled = false;
         }
     if (settled && (!holders.all_ready || !holders.all_current || holders.extra)) {
         (void)snprintf(reason, SIM_REASON_BYTES, "%s has pods that are %s", key,
-                       !holders.all_ready ? "not Ready" : holders.extra ? "surplus" : "of an old template");
+                       !holders.all_ready ? "not Ready"
+                       : holders.extra    ? "surplus"
+                                          : "of an old template");
         settled = false;
     }
     holders_fini(&holders);
@@ -172,9 +181,9 @@ static bool count_claim(void *context, const struct wire_claim *claim)
     struct claim_count *count = context;
     count->count++;
     if (claim->state != WIRE_CLAIM_STATE_RUNNING && count->unsettled++ == 0)
-        (void)snprintf(count->example, sizeof(count->example), "%.*s on %016llx, %s", (int)claim->pod_name.size_bytes,
-                       (const char *)claim->pod_name.data, (unsigned long long)claim->node,
-                       wire_claim_state_name(claim->state));
+        (void)snprintf(count->example, sizeof(count->example), "%.*s on %016llx, %s",
+                       (int)claim->pod_name.size_bytes, (const char *)claim->pod_name.data,
+                       (unsigned long long)claim->node, wire_claim_state_name(claim->state));
     return true;
 }
 
@@ -193,12 +202,13 @@ bool check_quiet(struct sim *sim, char *reason)
         brain_stats(machine->brain, &stats);
         pods_count += pods_of(machine);
         if (any && stats.digest_root != first.digest_root) {
-            (void)snprintf(reason, SIM_REASON_BYTES, "m%u has another state than the machines before it", i);
+            (void)snprintf(reason, SIM_REASON_BYTES,
+                           "m%u has another state than the machines before it", i);
             return false;
         }
         if (any && stats.members_alive != first.members_alive) {
-            (void)snprintf(reason, SIM_REASON_BYTES, "m%u sees %u members alive, another %u", i, stats.members_alive,
-                           first.members_alive);
+            (void)snprintf(reason, SIM_REASON_BYTES, "m%u sees %u members alive, another %u", i,
+                           stats.members_alive, first.members_alive);
             return false;
         }
         first = stats;
@@ -217,13 +227,15 @@ bool check_quiet(struct sim *sim, char *reason)
         return false;
     }
     if (claims.count != pods_count) {
-        (void)snprintf(reason, SIM_REASON_BYTES, "%zu claims stand for %zu pods", claims.count, pods_count);
+        (void)snprintf(reason, SIM_REASON_BYTES, "%zu claims stand for %zu pods", claims.count,
+                       pods_count);
         return false;
     }
     return true;
 }
 
-/* 4: equal digests mean equal objects. 5: what was acknowledged is there. 7: what was deleted is not. */
+/* 4: equal digests mean equal objects. 5: what was acknowledged is there. 7: what was deleted is
+ * not. */
 static void check_machine(struct sim *sim, struct sim_machine *machine, struct brain *reference)
 {
     brain_validate(machine->brain);
@@ -233,17 +245,21 @@ static void check_machine(struct sim *sim, struct sim_machine *machine, struct b
         struct brain_object other;
         bool there = brain_object(machine->brain, workload->key, &object);
         bool other_there = brain_object(reference, workload->key, &other);
-        if (there != other_there || (there && (object.body.size_bytes != other.body.size_bytes ||
-                                               memcmp(object.body.data, other.body.data, object.body.size_bytes) != 0 ||
-                                               object.version.hlc != other.version.hlc)))
-            sim_break(sim, "invariant 4: m%u disagrees about %s with equal digests", machine->index, workload->key);
+        if (there != other_there ||
+            (there && (object.body.size_bytes != other.body.size_bytes ||
+                       memcmp(object.body.data, other.body.data, object.body.size_bytes) != 0 ||
+                       object.version.hlc != other.version.hlc)))
+            sim_break(sim, "invariant 4: m%u disagrees about %s with equal digests", machine->index,
+                      workload->key);
         bool newer_there = there && object.version.hlc >= workload->acked.hlc;
         if (workload->exists && !newer_there && !sim->deletes_in_doubt)
-            sim_break(sim, "invariant 5: m%u lost the acknowledged %s", machine->index, workload->key);
+            sim_break(sim, "invariant 5: m%u lost the acknowledged %s", machine->index,
+                      workload->key);
         static const uint8_t none[16];
         if (there && memcmp(workload->deleted_uid, none, 16) != 0 &&
             memcmp(object.uid, workload->deleted_uid, 16) == 0)
-            sim_break(sim, "invariant 7: the deleted %s is alive at m%u", workload->key, machine->index);
+            sim_break(sim, "invariant 7: the deleted %s is alive at m%u", workload->key,
+                      machine->index);
     }
 }
 
@@ -294,13 +310,15 @@ static struct brain *any_brain(const struct sim *sim, uint32_t but)
 static uint64_t node_now(const struct placements *placements, const struct placement *slot)
 {
     for (size_t i = 0; i < placements->count; i++)
-        if (placements->items[i].workload_hash == slot->workload_hash && placements->items[i].ordinal == slot->ordinal)
+        if (placements->items[i].workload_hash == slot->workload_hash &&
+            placements->items[i].ordinal == slot->ordinal)
             return placements->items[i].node;
     return 0;
 }
 
 /* Empty when the slots of `dead` (0: nobody) have moved and no others have. */
-static void compare_placements(struct sim *sim, const struct placements *before, uint64_t dead, char *reason)
+static void compare_placements(struct sim *sim, const struct placements *before, uint64_t dead,
+                               char *reason)
 {
     struct placements after = {.items = NULL};
     reason[0] = '\0';
@@ -317,7 +335,8 @@ static void compare_placements(struct sim *sim, const struct placements *before,
 }
 
 /* Waits until it is so, and that it stays so. */
-static void expect_placements(struct sim *sim, const struct placements *before, uint64_t dead, const char *when)
+static void expect_placements(struct sim *sim, const struct placements *before, uint64_t dead,
+                              const char *when)
 {
     char reason[SIM_REASON_BYTES] = "";
     uint64_t give_up_ms = sim->now_ms + 20000;
@@ -344,7 +363,8 @@ void check_one_death(struct sim *sim)
     machine_power_off(sim, &sim->machines[victim]);
     expect_placements(sim, &before, dead, "after a death");
     brain_each_claim(any_brain(sim, victim), note_placement, &healed);
-    struct sim_event boot = {.kind = SIM_BOOT, .to = victim, .from = victim, .at_ms = sim->now_ms + 1};
+    struct sim_event boot = {
+        .kind = SIM_BOOT, .to = victim, .from = victim, .at_ms = sim->now_ms + 1};
     boot.life = sim->machines[victim].life;
     sim_schedule(sim, &boot);
     if (!sim->result->broken)

@@ -3,7 +3,8 @@
 
 static void schedule(struct sim *sim, enum sim_event_kind kind, uint32_t machine, uint64_t in_ms)
 {
-    struct sim_event event = {.kind = kind, .to = machine, .from = machine, .at_ms = sim->now_ms + in_ms};
+    struct sim_event event = {
+        .kind = kind, .to = machine, .from = machine, .at_ms = sim->now_ms + in_ms};
     event.life = sim->machines[machine].life;
     sim_schedule(sim, &event);
 }

@@ -1,4 +1,5 @@
-/* One machine: power, an agent's brain, a disk that forgets what was not synced, pods that survive the agent. */
+/* One machine: power, an agent's brain, a disk that forgets what was not synced, pods that survive
+ * the agent. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@ static int compare_records(const struct sim_record *a, const struct sim_record *
 {
     if (a->table != b->table)
         return a->table < b->table ? -1 : 1;
-    size_t size_bytes = a->key.size_bytes < b->key.size_bytes ? a->key.size_bytes : b->key.size_bytes;
+    size_t size_bytes =
+        a->key.size_bytes < b->key.size_bytes ? a->key.size_bytes : b->key.size_bytes;
     int order = memcmp(a->key.data, b->key.data, size_bytes);
     if (order != 0 || a->key.size_bytes == b->key.size_bytes)
         return order;
@@ -35,7 +37,8 @@ struct sim_pod *sim_pods_next(struct sim_pod *pod)
 
 static void put_u32(struct buf *buf, size_t value)
 {
-    const uint8_t bytes[] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    const uint8_t bytes[] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+                             (uint8_t)value};
     buf_append(buf, bytes, sizeof(bytes));
 }
 
@@ -46,7 +49,8 @@ static size_t get_u32(const uint8_t **at)
     return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
 }
 
-static void write_record(struct sim_machine *machine, enum effect_table table, struct bytes key, struct bytes payload)
+static void write_record(struct sim_machine *machine, enum effect_table table, struct bytes key,
+                         struct bytes payload)
 {
     struct sim_record probe = {.table = table, .key = key};
     struct sim_record *record = RB_FIND(sim_records, &machine->disk, &probe);
@@ -95,11 +99,13 @@ static void collect_write(struct buf *batch, const struct effect *effect)
     buf_append(batch, effect->payload.data, effect->payload.size_bytes);
 }
 
-static void schedule_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch, uint64_t sequence)
+static void schedule_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch,
+                            uint64_t sequence)
 {
     if (batch->size_bytes == 0)
         return;
-    uint64_t begin_ms = machine->disk_busy_until_ms > sim->now_ms ? machine->disk_busy_until_ms : sim->now_ms;
+    uint64_t begin_ms =
+        machine->disk_busy_until_ms > sim->now_ms ? machine->disk_busy_until_ms : sim->now_ms;
     machine->disk_busy_until_ms = begin_ms + prng_between(&sim->prng, 1, 5);
     struct sim_event event = {.kind = SIM_PERSISTED,
                               .to = machine->index,
@@ -132,8 +138,11 @@ static void drop_pod(struct sim_machine *machine, struct sim_pod *pod)
 static void schedule_pod(struct sim *sim, struct sim_machine *machine, const uint8_t uid[static 16],
                          enum sim_event_kind kind, uint64_t in_ms)
 {
-    struct sim_event event = {
-        .kind = kind, .to = machine->index, .from = machine->index, .at_ms = sim->now_ms + in_ms, .life = 0};
+    struct sim_event event = {.kind = kind,
+                              .to = machine->index,
+                              .from = machine->index,
+                              .at_ms = sim->now_ms + in_ms,
+                              .life = 0};
     memcpy(event.pod_uid, uid, sizeof(event.pod_uid));
     sim_schedule(sim, &event);
 }
@@ -157,8 +166,9 @@ static void start_pod(struct sim *sim, struct sim_machine *machine, const struct
         machine->used_memory_bytes += pod->memory_bytes;
         sim->result->pods_started++;
         check_pod_started(sim, machine, &claim);
-        sim_trace(sim, "m%u starts %.*s, slot %u of %.*s", machine->index, (int)claim.pod_name.size_bytes,
-                  (const char *)claim.pod_name.data, claim.slot.ordinal, (int)claim.workload_key.size_bytes,
+        sim_trace(sim, "m%u starts %.*s, slot %u of %.*s", machine->index,
+                  (int)claim.pod_name.size_bytes, (const char *)claim.pod_name.data,
+                  claim.slot.ordinal, (int)claim.workload_key.size_bytes,
                   (const char *)claim.workload_key.data);
         schedule_pod(sim, machine, pod->uid, SIM_POD_READY, prng_between(&sim->prng, 20, 300));
     }
@@ -172,13 +182,14 @@ static void stop_pod(struct sim *sim, struct sim_machine *machine, const struct 
         return;
     if (pod != NULL)
         pod->stopping = true;
-    sim_trace(sim, "m%u stops pod %02x%02x: %s", machine->index, effect->pod_uid[0], effect->pod_uid[1],
-              (const char *)effect->text.data);
+    sim_trace(sim, "m%u stops pod %02x%02x: %s", machine->index, effect->pod_uid[0],
+              effect->pod_uid[1], (const char *)effect->text.data);
     schedule_pod(sim, machine, effect->pod_uid, SIM_POD_GONE, prng_between(&sim->prng, 1, 500));
 }
 
-static void tell_pod(struct sim *sim, struct sim_machine *machine, enum event_kind kind, const uint8_t uid[static 16],
-                     enum wire_claim_state state, bool ready, struct bytes tag)
+static void tell_pod(struct sim *sim, struct sim_machine *machine, enum event_kind kind,
+                     const uint8_t uid[static 16], enum wire_claim_state state, bool ready,
+                     struct bytes tag)
 {
     struct event event = {.kind = kind, .payload = tag, .pod = {.state = state, .ready = ready}};
     memcpy(event.pod.pod_uid, uid, 16);
@@ -208,8 +219,8 @@ static void pod_event(struct sim *sim, struct sim_machine *machine, const struct
 
 /* ---- the agent */
 
-static void carry_out(struct sim *sim, struct sim_machine *machine, const struct effect *effect, struct buf *batch,
-                      uint64_t *sequence)
+static void carry_out(struct sim *sim, struct sim_machine *machine, const struct effect *effect,
+                      struct buf *batch, uint64_t *sequence)
 {
     switch (effect->kind) {
     case EFFECT_DATAGRAM:
@@ -266,7 +277,8 @@ static void plan_wake(struct sim *sim, struct sim_machine *machine)
 
 static struct instant now_of(const struct sim *sim, const struct sim_machine *machine)
 {
-    return (struct instant){.boot_ms = sim->now_ms, .wall_ms = SIM_EPOCH_WALL_MS + sim->now_ms + machine->clock_skew_ms};
+    return (struct instant){.boot_ms = sim->now_ms,
+                            .wall_ms = SIM_EPOCH_WALL_MS + sim->now_ms + machine->clock_skew_ms};
 }
 
 void machine_step(struct sim *sim, struct sim_machine *machine, const struct event *event)
@@ -284,7 +296,8 @@ void machine_step(struct sim *sim, struct sim_machine *machine, const struct eve
     schedule_commit(sim, machine, &batch, sequence);
     buf_fini(&batch);
     plan_wake(sim, machine);
-    /* Everything is checked often enough to catch a break near its cause, and seldom enough to finish. */
+    /* Everything is checked often enough to catch a break near its cause, and seldom enough to
+     * finish. */
     if (sim->result->steps % 997 == 0)
         brain_validate(machine->brain);
 }
@@ -294,7 +307,8 @@ static struct bytes text_bytes(const char *text)
     return (struct bytes){.data = (const uint8_t *)text, .size_bytes = strlen(text)};
 }
 
-static void configure(struct sim *sim, struct sim_machine *machine, char name[static 16], struct brain_config *config)
+static void configure(struct sim *sim, struct sim_machine *machine, char name[static 16],
+                      struct brain_config *config)
 {
     struct address address = sim_address(machine->index);
     (void)snprintf(name, 16, "m%u", machine->index);
@@ -313,16 +327,17 @@ static void configure(struct sim *sim, struct sim_machine *machine, char name[st
     if (machine->index != 0)
         config->seeds[config->seeds_count++] = sim_address(0);
     if (machine->index > 1)
-        config->seeds[config->seeds_count++] = sim_address((uint32_t)prng_below(&sim->prng, machine->index));
+        config->seeds[config->seeds_count++] =
+            sim_address((uint32_t)prng_below(&sim->prng, machine->index));
 }
 
 static void restore(struct sim *sim, struct sim_machine *machine)
 {
     struct error error = ERROR_INIT;
     struct sim_record *record = NULL;
-    RB_FOREACH(record, sim_records, &machine->disk)
-    if (brain_restore(machine->brain, record->table, record->key, record->payload, &error) < 0)
-        sim_break(sim, "machine %u cannot restore: %s", machine->index, error.message);
+    RB_FOREACH (record, sim_records, &machine->disk)
+        if (brain_restore(machine->brain, record->table, record->key, record->payload, &error) < 0)
+            sim_break(sim, "machine %u cannot restore: %s", machine->index, error.message);
 }
 
 void machine_boot(struct sim *sim, struct sim_machine *machine)
@@ -338,16 +353,17 @@ void machine_boot(struct sim *sim, struct sim_machine *machine)
     configure(sim, machine, name, config);
     machine->brain = brain_new(config, now_of(sim, machine));
     mem_free(config);
-    sim_trace(sim, "m%u the agent starts, generation %u", machine->index, (unsigned)machine->generation);
+    sim_trace(sim, "m%u the agent starts, generation %u", machine->index,
+              (unsigned)machine->generation);
     restore(sim, machine);
     machine_step(sim, machine, &(struct event){.kind = EVENT_START});
     struct sim_pod *pod = NULL;
-    RB_FOREACH(pod, sim_pods, &machine->pods)
-    tell_pod(sim, machine, EVENT_POD_ADOPTED, pod->uid,
-             pod->stopping ? WIRE_CLAIM_STATE_STOPPING
-             : pod->ready  ? WIRE_CLAIM_STATE_RUNNING
-                           : WIRE_CLAIM_STATE_STARTING,
-             pod->ready && !pod->stopping, pod->tag);
+    RB_FOREACH (pod, sim_pods, &machine->pods)
+        tell_pod(sim, machine, EVENT_POD_ADOPTED, pod->uid,
+                 pod->stopping ? WIRE_CLAIM_STATE_STOPPING
+                 : pod->ready  ? WIRE_CLAIM_STATE_RUNNING
+                               : WIRE_CLAIM_STATE_STARTING,
+                 pod->ready && !pod->stopping, pod->tag);
     machine_step(sim, machine, &(struct event){.kind = EVENT_ADOPTION_DONE});
 }
 

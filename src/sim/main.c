@@ -10,7 +10,8 @@
 static const char usage[] =
     "Usage: shoal sim [--nodes N] [--seed S | --first-seed S --seeds COUNT] [options]\n"
     "\n"
-    "Runs clusters of the very brain that the agent runs, in virtual time, with users who write and faults that\n"
+    "Runs clusters of the very brain that the agent runs, in virtual time, with users who write "
+    "and faults that\n"
     "happen, and checks the invariants of the design after every step.\n"
     "\n"
     "  --nodes N           machines in the cluster (default 5, at most 10000)\n"
@@ -23,7 +24,8 @@ static const char usage[] =
     "  --trace             print what happens\n"
     "  --quiet             no line for each seed that held\n"
     "\n"
-    "Exit status: 0 all held, 1 an invariant broke (the command that replays it is printed), 2 usage.\n";
+    "Exit status: 0 all held, 1 an invariant broke (the command that replays it is printed), 2 "
+    "usage.\n";
 
 struct command {
     struct sim_options options;
@@ -44,18 +46,24 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 
 static int bad_value(const char *option, const char *value)
 {
-    (void)fprintf(stderr, "shoal sim: --%s: '%s' is not a number in range; see shoal sim --help\n", option, value);
+    (void)fprintf(stderr, "shoal sim: --%s: '%s' is not a number in range; see shoal sim --help\n",
+                  option, value);
     return 2;
 }
 
 enum option_id { NODES = 1, SEED, SEEDS, DURATION, LOSS, NO_FAULTS, TRACE, QUIET, HELP };
 
 static const struct option long_options[] = {
-    {"nodes", required_argument, NULL, NODES},       {"seed", required_argument, NULL, SEED},
-    {"first-seed", required_argument, NULL, SEED},   {"seeds", required_argument, NULL, SEEDS},
-    {"duration", required_argument, NULL, DURATION}, {"loss", required_argument, NULL, LOSS},
-    {"no-faults", no_argument, NULL, NO_FAULTS},     {"trace", no_argument, NULL, TRACE},
-    {"quiet", no_argument, NULL, QUIET},             {"help", no_argument, NULL, HELP},
+    {"nodes", required_argument, NULL, NODES},
+    {"seed", required_argument, NULL, SEED},
+    {"first-seed", required_argument, NULL, SEED},
+    {"seeds", required_argument, NULL, SEEDS},
+    {"duration", required_argument, NULL, DURATION},
+    {"loss", required_argument, NULL, LOSS},
+    {"no-faults", no_argument, NULL, NO_FAULTS},
+    {"trace", no_argument, NULL, TRACE},
+    {"quiet", no_argument, NULL, QUIET},
+    {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
 
@@ -68,8 +76,11 @@ static int take_option(struct command *command, int id, const char *value)
         if (option->val == id)
             name = option->name;
     bool numeric = id >= NODES && id <= LOSS;
-    static const uint64_t limits[] = {
-        [NODES] = SIM_NODES_MAX, [SEED] = UINT64_MAX, [SEEDS] = UINT64_MAX, [DURATION] = 86400, [LOSS] = 100};
+    static const uint64_t limits[] = {[NODES] = SIM_NODES_MAX,
+                                      [SEED] = UINT64_MAX,
+                                      [SEEDS] = UINT64_MAX,
+                                      [DURATION] = 86400,
+                                      [LOSS] = 100};
     if (numeric && !parse_number(value, limits[id], &number))
         return bad_value(name, value);
     switch (id) {
@@ -108,9 +119,10 @@ static int take_option(struct command *command, int id, const char *value)
 
 static void print_replay(const struct sim_options *options)
 {
-    (void)printf("replay: shoal sim --nodes %" PRIu32 " --seed %" PRIu64 " --duration %" PRIu32 " --loss %" PRIu32 "%s --trace\n",
-                 options->nodes, options->seed, options->duration_ms / 1000, options->loss_ppm / 10000,
-                 options->faults ? "" : " --no-faults");
+    (void)printf("replay: shoal sim --nodes %" PRIu32 " --seed %" PRIu64 " --duration %" PRIu32
+                 " --loss %" PRIu32 "%s --trace\n",
+                 options->nodes, options->seed, options->duration_ms / 1000,
+                 options->loss_ppm / 10000, options->faults ? "" : " --no-faults");
 }
 
 static bool run_one(const struct command *command, const struct sim_options *options)
@@ -118,13 +130,15 @@ static bool run_one(const struct command *command, const struct sim_options *opt
     struct sim_result result;
     sim_run(options, &result);
     if (result.broken)
-        (void)printf("seed %" PRIu64 ": BROKEN at %" PRIu64 ".%03" PRIu64 " s: %s\n", options->seed, result.at_ms / 1000,
-                     result.at_ms % 1000, result.invariant);
+        (void)printf("seed %" PRIu64 ": BROKEN at %" PRIu64 ".%03" PRIu64 " s: %s\n", options->seed,
+                     result.at_ms / 1000, result.at_ms % 1000, result.invariant);
     else if (!command->quiet)
-        (void)printf("seed %" PRIu64 ": held: %" PRIu32 " nodes, %" PRIu64 " s virtual, %" PRIu64 " steps, %" PRIu64
-                     " faults, %" PRIu64 " writes, %" PRIu64 " pods, %" PRIu64 " datagrams, trace %016" PRIx64 "\n",
-                     options->seed, options->nodes, result.virtual_ms / 1000, result.steps, result.faults,
-                     result.writes_acknowledged, result.pods_started, result.datagrams, result.trace_hash);
+        (void)printf("seed %" PRIu64 ": held: %" PRIu32 " nodes, %" PRIu64 " s virtual, %" PRIu64
+                     " steps, %" PRIu64 " faults, %" PRIu64 " writes, %" PRIu64 " pods, %" PRIu64
+                     " datagrams, trace %016" PRIx64 "\n",
+                     options->seed, options->nodes, result.virtual_ms / 1000, result.steps,
+                     result.faults, result.writes_acknowledged, result.pods_started,
+                     result.datagrams, result.trace_hash);
     if (result.broken)
         print_replay(options);
     (void)fflush(stdout);
@@ -144,7 +158,8 @@ int sim_main(int argc, char **argv)
             return result;
     }
     if (optind < argc) {
-        (void)fprintf(stderr, "shoal sim: '%s' is not an option; see shoal sim --help\n", argv[optind]);
+        (void)fprintf(stderr, "shoal sim: '%s' is not an option; see shoal sim --help\n",
+                      argv[optind]);
         return 2;
     }
     uint64_t broken_count = 0;
@@ -152,7 +167,7 @@ int sim_main(int argc, char **argv)
     for (uint64_t i = 0; i < command.seeds_count; i++, options.seed++)
         broken_count += !run_one(&command, &options);
     if (command.seeds_count > 1)
-        (void)printf("%" PRIu64 " seeds held, %" PRIu64 " broke an invariant\n", command.seeds_count - broken_count,
-                     broken_count);
+        (void)printf("%" PRIu64 " seeds held, %" PRIu64 " broke an invariant\n",
+                     command.seeds_count - broken_count, broken_count);
     return broken_count == 0 ? 0 : 1;
 }

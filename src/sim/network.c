@@ -23,7 +23,8 @@ struct address sim_address(uint32_t machine)
 
 static uint32_t machine_at(const struct sim *sim, const struct address *address)
 {
-    uint32_t index = (uint32_t)address->ip[13] << 16 | (uint32_t)address->ip[14] << 8 | address->ip[15];
+    uint32_t index =
+        (uint32_t)address->ip[13] << 16 | (uint32_t)address->ip[14] << 8 | address->ip[15];
     ASSERT(index < sim->options.nodes);
     return index;
 }
@@ -45,8 +46,8 @@ static uint64_t latency_ms(struct sim *sim)
     return prng_between(&sim->prng, LATENCY_MIN_MS, LATENCY_MAX_MS);
 }
 
-static struct sim_event event_to(const struct sim *sim, enum sim_event_kind kind, uint32_t from, uint32_t to,
-                                 uint64_t in_ms)
+static struct sim_event event_to(const struct sim *sim, enum sim_event_kind kind, uint32_t from,
+                                 uint32_t to, uint64_t in_ms)
 {
     return (struct sim_event){.kind = kind,
                               .from = from,
@@ -91,7 +92,8 @@ void sim_send_stream(struct sim *sim, uint32_t from, const struct effect *effect
         sim_schedule(sim, &event);
         return;
     }
-    struct sim_event failed = event_to(sim, SIM_STREAM_FAILED, to, from, both ? latency_ms(sim) : CONNECT_TIMEOUT_MS);
+    struct sim_event failed =
+        event_to(sim, SIM_STREAM_FAILED, to, from, both ? latency_ms(sim) : CONNECT_TIMEOUT_MS);
     failed.number = effect->node;
     sim_schedule(sim, &failed);
 }

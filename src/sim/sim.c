@@ -7,8 +7,9 @@
 #include "base/memory.h"
 #include "sim_internal.h"
 
-/* When everything must have settled after the last fault (design 10, 18): the isolation guard, a suspicion without
- * confirmations, the start hold, declines (15 s) and probing of the dead, one after the other. */
+/* When everything must have settled after the last fault (design 10, 18): the isolation guard, a
+ * suspicion without confirmations, the start hold, declines (15 s) and probing of the dead, one
+ * after the other. */
 #define SETTLE_MS_MAX 120000
 
 static void plan(struct sim *sim)
@@ -18,7 +19,8 @@ static void plan(struct sim *sim)
         boot.at_ms = sim->now_ms + (i == 0 ? 0 : prng_between(&sim->prng, 1, 2000));
         sim_schedule(sim, &boot);
     }
-    for (uint64_t at_ms = 3000; at_ms < sim->options.duration_ms; at_ms += prng_between(&sim->prng, 300, 3000)) {
+    for (uint64_t at_ms = 3000; at_ms < sim->options.duration_ms;
+         at_ms += prng_between(&sim->prng, 300, 3000)) {
         struct sim_event write = {.kind = SIM_WRITE, .at_ms = sim->now_ms + at_ms};
         sim_schedule(sim, &write);
     }
@@ -53,7 +55,8 @@ static void settle(struct sim *sim)
         if (check_quiet(sim, reason))
             break;
         if (sim->now_ms > give_up_ms)
-            sim_break(sim, "invariant 10: not settled %d s after the last fault: %s", SETTLE_MS_MAX / 1000, reason);
+            sim_break(sim, "invariant 10: not settled %d s after the last fault: %s",
+                      SETTLE_MS_MAX / 1000, reason);
     }
     if (!sim->result->broken)
         check_settled(sim);

@@ -19,9 +19,9 @@ enum sim_event_kind {
     SIM_PERSISTED,
     SIM_POD_READY,
     SIM_POD_GONE,
-    SIM_WAKE,    /* the brain's deadline */
-    SIM_BOOT,    /* the agent starts */
-    SIM_RESUME,  /* a stall ends */
+    SIM_WAKE,   /* the brain's deadline */
+    SIM_BOOT,   /* the agent starts */
+    SIM_RESUME, /* a stall ends */
     SIM_FAULT,
     SIM_WRITE,
 };
@@ -30,9 +30,9 @@ struct sim_event {
     uint64_t at_ms;
     uint64_t order; /* ties: first asked, first served */
     enum sim_event_kind kind;
-    uint32_t to;    /* machine */
+    uint32_t to; /* machine */
     uint32_t from;
-    uint64_t life;  /* of `to` when it was scheduled: events of an earlier life are void */
+    uint64_t life;   /* of `to` when it was scheduled: events of an earlier life are void */
     uint64_t number; /* sequence, generation of a wake-up */
     uint8_t pod_uid[16];
     struct address address;
@@ -132,11 +132,12 @@ struct sim {
     uint64_t orders;
     struct sim_machine *machines;
     struct effects effects;
-    uint32_t *side;       /* partition: machines talk only within one side */
-    bool one_way;         /* side 1 is not heard by side 0 */
+    uint32_t *side; /* partition: machines talk only within one side */
+    bool one_way;   /* side 1 is not heard by side 0 */
     uint32_t loss_ppm;
-    bool quiet;           /* no more faults or writes */
-    bool deletes_in_doubt; /* a deletion was asked for that nobody confirmed: it may have happened */
+    bool quiet; /* no more faults or writes */
+    bool
+        deletes_in_doubt; /* a deletion was asked for that nobody confirmed: it may have happened */
     struct sim_workload workloads[SIM_WORKLOADS_MAX];
     uint32_t workloads_count;
     struct sim_pending *pending;
@@ -146,11 +147,13 @@ struct sim {
 };
 
 /* ---- world.c */
-void sim_schedule(struct sim *sim, const struct sim_event *event); /* copies; payload is taken over */
+void sim_schedule(struct sim *sim,
+                  const struct sim_event *event); /* copies; payload is taken over */
 bool sim_next(struct sim *sim, uint64_t until_ms, struct sim_event *ret_event);
 void sim_events_free(struct sim *sim);
 void sim_break(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void sim_trace(const struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace(const struct sim *sim, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 struct bytes sim_copy(struct bytes bytes);
 void sim_release(struct bytes bytes);
 
@@ -180,11 +183,13 @@ void faults_next(struct sim *sim);
 void faults_end(struct sim *sim);
 
 /* ---- check.c */
-void check_pod_started(struct sim *sim, struct sim_machine *machine, const struct wire_claim *claim);
+void check_pod_started(struct sim *sim, struct sim_machine *machine,
+                       const struct wire_claim *claim);
 void check_object(struct sim *sim, struct sim_machine *machine, const char *key);
 void check_settled(struct sim *sim);
 void check_one_death(struct sim *sim);
-bool check_quiet(struct sim *sim, char *reason); /* false: something is still moving, `reason` says what */
+bool check_quiet(struct sim *sim,
+                 char *reason); /* false: something is still moving, `reason` says what */
 void check_free(struct sim_machine *machine);
 bool sim_run_until(struct sim *sim, uint64_t until_ms); /* false: broken */
 

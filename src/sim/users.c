@@ -7,27 +7,34 @@
 #include "sim_internal.h"
 #include "spec/load.h"
 
-/* Together at most half of what one machine fewer can carry, so that everything is always feasible. */
+/* Together at most half of what one machine fewer can carry, so that everything is always feasible.
+ */
 #define REPLICAS_MAX 24
 
 void users_init(struct sim *sim)
 {
     sim->workloads_count = sim->options.nodes < 8 ? 3 : 6;
     for (uint32_t i = 0; i < sim->workloads_count; i++)
-        (void)snprintf(sim->workloads[i].key, sizeof(sim->workloads[i].key), "deployments.apps/default/w%u", i);
+        (void)snprintf(sim->workloads[i].key, sizeof(sim->workloads[i].key),
+                       "deployments.apps/default/w%u", i);
 }
 
-static char *body_of(uint32_t workload, uint32_t replicas, uint32_t template_number, size_t *ret_size_bytes)
+static char *body_of(uint32_t workload, uint32_t replicas, uint32_t template_number,
+                     size_t *ret_size_bytes)
 {
     char text[1024];
     struct spec_objects objects;
     struct spec_issues issues;
-    int size = snprintf(text, sizeof(text),
-                        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w%u\"},\"spec\":{"
-                        "\"replicas\":%u,\"selector\":{\"matchLabels\":{\"app\":\"w%u\"}},\"template\":{\"metadata\":{"
-                        "\"labels\":{\"app\":\"w%u\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i:%u\","
-                        "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"}}}]}}}}",
-                        workload, replicas, workload, workload, template_number);
+    int size =
+        snprintf(text, sizeof(text),
+                 "{\"apiVersion\":\"apps/"
+                 "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w%u\"},\"spec\":{"
+                 "\"replicas\":%u,\"selector\":{\"matchLabels\":{\"app\":\"w%u\"}},\"template\":{"
+                 "\"metadata\":{"
+                 "\"labels\":{\"app\":\"w%u\"}},\"spec\":{\"containers\":[{\"name\":\"c\","
+                 "\"image\":\"i:%u\","
+                 "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"}}}]}}}}",
+                 workload, replicas, workload, workload, template_number);
     ASSERT(size > 0 && (size_t)size < sizeof(text));
     ASSERT(spec_load(text, (size_t)size, NULL, NULL, &objects, &issues) == 0 && objects.count == 1);
     char *canonical = mem_strndup(objects.items[0].canonical, objects.items[0].size_bytes);
@@ -79,15 +86,16 @@ void users_write(struct sim *sim)
         return;
     }
     if (!workload->exists || choice < 5)
-        workload->replicas = (uint32_t)prng_between(&sim->prng, 1, sim->options.nodes < 8 ? 8 : REPLICAS_MAX);
+        workload->replicas =
+            (uint32_t)prng_between(&sim->prng, 1, sim->options.nodes < 8 ? 8 : REPLICAS_MAX);
     else
         workload->template_number++;
     pending.replicas = workload->replicas;
     size_t size_bytes = 0;
     char *body = body_of(number, workload->replicas, workload->template_number, &size_bytes);
     request.body = (struct bytes){.data = (const uint8_t *)body, .size_bytes = size_bytes};
-    sim_trace(sim, "user applies %s at m%u: %u replicas of i:%u", workload->key, machine->index, workload->replicas,
-              workload->template_number);
+    sim_trace(sim, "user applies %s at m%u: %u replicas of i:%u", workload->key, machine->index,
+              workload->replicas, workload->template_number);
     send(sim, machine, &request, &pending);
     mem_free(body);
 }

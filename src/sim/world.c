@@ -9,7 +9,8 @@
 
 struct bytes sim_copy(struct bytes bytes)
 {
-    return (struct bytes){.data = mem_dup(bytes.data, bytes.size_bytes), .size_bytes = bytes.size_bytes};
+    return (struct bytes){.data = mem_dup(bytes.data, bytes.size_bytes),
+                          .size_bytes = bytes.size_bytes};
 }
 
 void sim_release(struct bytes bytes)

@@ -183,14 +183,17 @@ static void decode_security(struct spec_decoder *decoder, const json_t *pod, con
     const json_t *capabilities = spec_decode_object(decoder, own, "capabilities");
     const json_t *seccomp =
         spec_decode_object(decoder, nearer(own, pod, "seccompProfile"), "seccompProfile");
+    bool privileged = spec_decode_boolean(decoder, own, "privileged", false);
     *security = (struct spec_security){
         .run_as_user = decode_id(decoder, own, pod, "runAsUser"),
         .run_as_group = decode_id(decoder, own, pod, "runAsGroup"),
         .run_as_non_root =
             spec_decode_boolean(decoder, nearer(own, pod, "runAsNonRoot"), "runAsNonRoot", false),
         .read_only_root = spec_decode_boolean(decoder, own, "readOnlyRootFilesystem", false),
-        .no_new_privileges = !spec_decode_boolean(decoder, own, "allowPrivilegeEscalation", true),
-        .privileged = spec_decode_boolean(decoder, own, "privileged", false),
+        /* Off unless asked for, other than in Kubernetes (docs/adr/0008). */
+        .no_new_privileges =
+            !spec_decode_boolean(decoder, own, "allowPrivilegeEscalation", privileged),
+        .privileged = privileged,
         .seccomp_unconfined = strcmp(spec_decode_text(decoder, seccomp, "type"), "Unconfined") == 0,
         .capabilities_add = decode_texts(decoder, capabilities, "add"),
         .capabilities_drop = decode_texts(decoder, capabilities, "drop")};

@@ -15,6 +15,7 @@ struct address {
     uint16_t port;  /* host order; 0: none */
 };
 
+/* It has an ip; the port may be 0. (The IPv6 wildcard "::" counts as not set.) */
 bool address_is_set(const struct address *address);
 bool address_is_ipv4(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
