@@ -354,6 +354,7 @@ struct quit_job {
 static void run_quit(struct worker_job *worker_job)
 {
     struct quit_job *job = WORKER_JOB_OWNER(worker_job, struct quit_job);
+    shelf_empty_trash(job->runtime->data_dir);
     for (int tries = 0; tries < ORPHAN_TRIES_MAX; tries++) {
         if (groups_close_down(&job->runtime->groups) == 0)
             return;
