@@ -150,8 +150,9 @@ static int configure(const struct podnet *podnet, struct nl_sock *inside, uint32
 /* The offset that the pod gets; 0 with `error` filled. */
 static uint32_t choose(struct podnet *podnet, const struct address *wanted, struct error *error)
 {
+    static const uint8_t none[sizeof(wanted->ip)] = {0};
     uint32_t offset;
-    if (!address_is_set(wanted)) {
+    if (memcmp(wanted->ip, none, sizeof(none)) == 0) {
         offset = pool_take(&podnet->pool);
         if (offset == 0)
             error_set(error, ERROR_LIMIT, "all %u addresses of the pod subnet are in use",

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../common/ip.h"
+
 /* Keys are for ever. */
 enum {
     RECORD_STARTED = 1,
@@ -40,7 +42,7 @@ void record_encode(const struct pod_record *record, struct buf *out)
     encoder_init(&encoder, out);
     encode_map_begin(&encoder);
     encode_u64(&encoder, RECORD_STARTED, record->started_wall_ms);
-    if (address_is_set(&record->ip))
+    if (ip_is_set(&record->ip))
         encode_bytes(&encoder, RECORD_IP, record->ip.ip, sizeof(record->ip.ip));
     encode_bool(&encoder, RECORD_STOPPING, record->stopping);
     encode_u64(&encoder, RECORD_GRACE, record->stop_grace_ms);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../common/ip.h"
 #include "../pod/shelf.h"
 #include "base/memory.h"
 #include "runtime_internal.h"
@@ -66,7 +67,7 @@ static void run_clear(struct worker_job *worker_job)
     if (job->busy)
         return;
     struct address *address = &job->pod->worker_address;
-    if (address_is_set(address) && runtime->network.release != NULL)
+    if (ip_is_set(address) && runtime->network.release != NULL)
         runtime->network.release(runtime->network.user, address);
     *address = (struct address){.port = 0};
     volumes_discard_layers(job->pod);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "../common/fs.h"
+#include "../common/ip.h"
 #include "../pod/pod_codec.h"
 #include "../pod/shelf.h"
 #include "../policy/caps.h"
@@ -143,7 +144,7 @@ static void run_attach(struct worker_job *worker_job)
     job->failed = fd < 0 || network->attach(network->user, fd, job->pod->spec.id, &wanted,
                                             &job->address, &job->error) < 0;
     /* An address that has meanwhile gone to another: any other will do. */
-    if (job->failed && fd >= 0 && job->error.code == ERROR_EXISTS && address_is_set(&wanted)) {
+    if (job->failed && fd >= 0 && job->error.code == ERROR_EXISTS && ip_is_set(&wanted)) {
         wanted = (struct address){.port = 0};
         job->failed = network->attach(network->user, fd, job->pod->spec.id, &wanted, &job->address,
                                       &job->error) < 0;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../common/fs.h"
+#include "../common/ip.h"
 #include "../keeper/proto.h"
 #include "../pod/shelf.h"
 #include "base/assert.h"
@@ -192,7 +193,7 @@ static void reserve_addresses(struct worker_job *worker_job)
     struct runtime *runtime = job->runtime;
     struct pod_life *pod;
     RB_FOREACH (pod, pod_lives, &runtime->pods) {
-        if (pod->spec.host_network || !address_is_set(&pod->record.ip) ||
+        if (pod->spec.host_network || !ip_is_set(&pod->record.ip) ||
             runtime->network.reserve == NULL)
             continue;
         runtime->network.reserve(runtime->network.user, &pod->record.ip);
@@ -213,6 +214,7 @@ static int set_config(struct runtime *runtime, const struct runtime_config *conf
              config->node_name ? config->node_name : "node");
     runtime->network = config->network;
     runtime->host_address = config->host_address;
+    runtime->host_address.port = 0;
     runtime->log_file_bytes_max =
         config->log_file_bytes_max ? config->log_file_bytes_max : LOG_FILE_BYTES_DEFAULT;
     if (runtime->log_file_bytes_max < LOG_FILE_BYTES_MIN)

@@ -146,7 +146,7 @@ static bool target_of(const struct action_run *run, struct sockaddr_storage *ret
     struct error ignored;
     if (run->action->host != NULL && address_parse(run->action->host, 0, &address, &ignored) < 0)
         return false;
-    if (!address_is_set(&address) && address_parse("127.0.0.1", 0, &address, &ignored) < 0)
+    if (!ip_is_set(&address) && address_parse("127.0.0.1", 0, &address, &ignored) < 0)
         return false;
     char text[IP_TEXT_BYTES_MAX];
     snprintf(host, size_bytes, address_is_ipv4(&address) ? "%s" : "[%s]",

@@ -97,7 +97,7 @@ static int write_hosts(const struct pod_life *pod, const struct address *address
 {
     struct buf text = BUF_INIT;
     buf_append_text(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-    if (address_is_set(address)) {
+    if (ip_is_set(address)) {
         char ip[IP_TEXT_BYTES_MAX];
         buf_printf(&text, "%s\t%s\n", ip_format(address, ip), hostname);
     }
