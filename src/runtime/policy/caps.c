@@ -40,7 +40,7 @@ static int apply(const char *const *names, size_t count, bool all, bool set, uin
                  struct error *error)
 {
     for (size_t i = 0; i < count; i++) {
-        uint64_t bits;
+        uint64_t bits = 0;
         if (mask_of(names[i], &bits, error) < 0)
             return -1;
         if ((bits == CAPS_ALL) != all)
