@@ -7,111 +7,11 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
-#include "entries.h"
+#include "items.h"
 #include "records.h"
 
 /* About 900 kB of summaries in one message. */
 #define SUMMARIES_MAX 32768
-
-/* One record here, as a summary says it. */
-struct item {
-    uint64_t key_hash, high, low;
-    uint64_t record; /* RECORD_IS_... | number */
-    bool counted;    /* in the digest */
-};
-
-struct items {
-    struct item *items;
-    size_t count, capacity;
-};
-
-static void add_entry(const struct store *store, uint32_t id, struct items *items)
-{
-    const struct entry *entry = entry_at(store, id);
-    MEM_GROW(items->items, items->count, items->capacity);
-    items->items[items->count++] = (struct item){.key_hash = entry->key_hash,
-                                                 .high = entry_high(entry->head),
-                                                 .low = entry->head->view.version.node,
-                                                 .record = RECORD_IS_ENTRY | id,
-                                                 .counted = !entry->settled};
-}
-
-static void add_record(const struct store *store, uint32_t id, struct items *items)
-{
-    const struct record *record = record_at(store, id);
-    MEM_GROW(items->items, items->count, items->capacity);
-    items->items[items->count++] = (struct item){.key_hash = record_key_hash(store, record),
-                                                 .high = record->generation,
-                                                 .low = record->seq,
-                                                 .record = RECORD_IS_T2 | id,
-                                                 .counted = record_in_digest(record)};
-}
-
-/* All records here whose key hash is in [first, last], ghosts and old tombstones included. */
-static void collect(const struct store *store, uint64_t first, uint64_t last, struct items *items)
-{
-    struct entry_probe entry = {.key = "", .key_hash = first};
-    struct index_at at = index_lower(&store->entries_by_hash, &entry);
-    for (uint32_t id; (id = index_get(&store->entries_by_hash, at)) != INDEX_NONE;
-         at = index_next(&store->entries_by_hash, at)) {
-        if (entry_at(store, id)->key_hash > last)
-            break;
-        add_entry(store, id, items);
-    }
-    struct record_probe record = {.key_hash = first};
-    at = index_lower(&store->records_by_hash, &record);
-    for (uint32_t id; (id = index_get(&store->records_by_hash, at)) != INDEX_NONE;
-         at = index_next(&store->records_by_hash, at)) {
-        if (record_key_hash(store, record_at(store, id)) > last)
-            break;
-        add_record(store, id, items);
-    }
-}
-
-static uint64_t bucket_first(uint32_t bucket)
-{
-    return (uint64_t)bucket << 58;
-}
-
-static uint64_t bucket_last(uint32_t bucket)
-{
-    return bucket_first(bucket) | (UINT64_MAX >> 6);
-}
-
-/* ---- Order */
-
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
-/* Objects before what refers to them, then oldest first. A total order: the last resort is the key
- * hash. */
-static int by_age(const void *left, const void *right)
-{
-    const struct item *a = left, *b = right;
-    int order = compare_u64(a->record >> 32, b->record >> 32);
-    if (order == 0)
-        order = compare_u64(a->high & (UINT64_MAX >> 1), b->high & (UINT64_MAX >> 1));
-    if (order == 0)
-        order = compare_u64(a->low, b->low);
-    return order != 0 ? order : compare_u64(a->key_hash, b->key_hash);
-}
-
-static int by_key_hash(const void *left, const void *right)
-{
-    const struct item *a = left, *b = right;
-    int order = compare_u64(a->key_hash, b->key_hash);
-    if (order == 0)
-        order = compare_u64(a->high, b->high);
-    return order != 0 ? order : compare_u64(a->low, b->low);
-}
-
-static int version_order(const struct item *a, const struct item *b)
-{
-    int order = compare_u64(a->high, b->high);
-    return order != 0 ? order : compare_u64(a->low, b->low);
-}
 
 /* ---- Sending records */
 
@@ -182,7 +82,7 @@ static void put_summaries(struct store *store, const uint64_t theirs[STORE_BUCKE
         if (store->buckets[bucket] == theirs[bucket])
             continue;
         size_t before = items.count;
-        collect(store, bucket_first(bucket), bucket_last(bucket), &items);
+        items_collect(store, items_bucket_first(bucket), items_bucket_last(bucket), &items);
         size_t kept = before;
         for (size_t k = before; k < items.count; k++)
             if (items.items[k].counted)
@@ -247,28 +147,45 @@ static void want(struct comparison *comparison, const struct item *item)
     wanted->items[wanted->count++] = *item;
 }
 
-/* What there is to say about one key hash: `ours` and `theirs` ascend by version; there is one each
- * but for collisions of hashes and lists that name a key twice, where the newest decide. */
-static void compare_key(struct comparison *comparison, const struct item *ours, size_t ours_count,
-                        const struct item *theirs, size_t theirs_count, struct items *to_send)
+/* Items of one key hash, ascending by version. Each side has one at most, but for collisions of
+ * hashes and lists that name a key twice; then the newest decide. */
+struct span {
+    const struct item *items; /* NULL when empty */
+    size_t count;
+};
+
+static struct span span_of(const struct item *items, size_t first, size_t end)
 {
-    const struct item *our_newest = ours_count > 0 ? &ours[ours_count - 1] : NULL;
-    const struct item *their_newest = theirs_count > 0 ? &theirs[theirs_count - 1] : NULL;
+    if (first == end)
+        return (struct span){.items = NULL};
+    return (struct span){.items = items + first, .count = end - first};
+}
+
+static const struct item *newest(struct span span)
+{
+    return span.count > 0 ? &span.items[span.count - 1] : NULL;
+}
+
+/* What there is to say about one key hash. */
+static void compare_key(struct comparison *comparison, struct span ours, struct span theirs,
+                        struct items *to_send)
+{
+    const struct item *our_newest = newest(ours), *their_newest = newest(theirs);
     if (our_newest == NULL) {
         want(comparison, their_newest);
         return;
     }
-    int order = their_newest != NULL ? version_order(our_newest, their_newest) : 1;
+    int order = their_newest != NULL ? item_version_order(our_newest, their_newest) : 1;
     if (order < 0)
         want(comparison, their_newest);
     if (order <= 0)
         return;
     /* A ghost or an old tombstone matters only to who holds something older. */
-    for (size_t i = 0; i < ours_count; i++) {
-        if (their_newest == NULL && !ours[i].counted)
+    for (size_t i = 0; i < ours.count; i++) {
+        if (their_newest == NULL && !ours.items[i].counted)
             continue;
         MEM_GROW(to_send->items, to_send->count, to_send->capacity);
-        to_send->items[to_send->count++] = ours[i];
+        to_send->items[to_send->count++] = ours.items[i];
     }
 }
 
@@ -278,7 +195,7 @@ static void compare_lists(struct comparison *comparison, struct items *ours,
 {
     struct items to_send = {.items = NULL};
     if (ours->count > 0)
-        qsort(ours->items, ours->count, sizeof(*ours->items), by_key_hash);
+        qsort(ours->items, ours->count, sizeof(*ours->items), item_by_key_hash);
     size_t i = 0, k = 0;
     while (i < ours->count || k < theirs_count) {
         uint64_t hash =
@@ -290,12 +207,13 @@ static void compare_lists(struct comparison *comparison, struct items *ours,
             i_end++;
         while (k_end < theirs_count && theirs[k_end].key_hash == hash)
             k_end++;
-        compare_key(comparison, ours->items + i, i_end - i, theirs + k, k_end - k, &to_send);
+        compare_key(comparison, span_of(ours->items, i, i_end), span_of(theirs, k, k_end),
+                    &to_send);
         i = i_end;
         k = k_end;
     }
     if (to_send.count > 0)
-        qsort(to_send.items, to_send.count, sizeof(*to_send.items), by_age);
+        qsort(to_send.items, to_send.count, sizeof(*to_send.items), item_by_age);
     for (i = 0; i < to_send.count; i++)
         answer_put(&comparison->answer, &to_send.items[i]);
     mem_free(to_send.items);
@@ -309,7 +227,7 @@ static struct item *sorted_summaries(const struct wire_summaries *summaries)
                                  .high = summaries->items[i].high,
                                  .low = summaries->items[i].low};
     if (summaries->items_count > 0)
-        qsort(items, summaries->items_count, sizeof(*items), by_key_hash);
+        qsort(items, summaries->items_count, sizeof(*items), item_by_key_hash);
     return items;
 }
 
@@ -318,7 +236,7 @@ static void put_wanted(struct comparison *comparison)
     struct items *wanted = &comparison->wanted;
     if (wanted->count == 0)
         return;
-    qsort(wanted->items, wanted->count, sizeof(*wanted->items), by_age);
+    qsort(wanted->items, wanted->count, sizeof(*wanted->items), item_by_age);
     struct wire_want message;
     wire_want_init(&message);
     message.key_hashes = MEM_NEW_ARRAY(uint64_t, wanted->count);
@@ -339,15 +257,16 @@ static void take_summaries(struct store *store, const struct wire_summaries *sum
     size_t k = 0;
     for (uint32_t bucket = 0; bucket < STORE_BUCKETS_COUNT; bucket++) {
         size_t k_end = k;
-        while (k_end < summaries->items_count && theirs[k_end].key_hash <= bucket_last(bucket))
+        while (k_end < summaries->items_count &&
+               theirs[k_end].key_hash <= items_bucket_last(bucket))
             k_end++;
         ours.count = 0;
         if ((summaries->buckets >> bucket & 1) != 0) {
-            collect(store, bucket_first(bucket), bucket_last(bucket), &ours);
+            items_collect(store, items_bucket_first(bucket), items_bucket_last(bucket), &ours);
         } else {
             for (size_t i = k; i < k_end; i++)
                 if (i == k || theirs[i].key_hash != theirs[i - 1].key_hash)
-                    collect(store, theirs[i].key_hash, theirs[i].key_hash, &ours);
+                    items_collect(store, theirs[i].key_hash, theirs[i].key_hash, &ours);
         }
         compare_lists(&comparison, &ours, theirs + k, k_end - k);
         k = k_end;
@@ -367,7 +286,7 @@ static void take_want(struct store *store, const struct wire_want *message, stru
     struct items found = {.items = NULL};
     for (size_t i = 0; i < message->key_hashes_count && !answer.cut_short; i++) {
         found.count = 0;
-        collect(store, message->key_hashes[i], message->key_hashes[i], &found);
+        items_collect(store, message->key_hashes[i], message->key_hashes[i], &found);
         for (size_t k = 0; k < found.count; k++)
             answer_put(&answer, &found.items[k]);
     }

@@ -1,0 +1,88 @@
+#include "items.h"
+
+#include "base/memory.h"
+#include "entries.h"
+#include "records.h"
+
+static void add_entry(const struct store *store, uint32_t id, struct items *items)
+{
+    const struct entry *entry = entry_at(store, id);
+    MEM_GROW(items->items, items->count, items->capacity);
+    items->items[items->count++] = (struct item){.key_hash = entry->key_hash,
+                                                 .high = entry_high(entry->head),
+                                                 .low = entry->head->view.version.node,
+                                                 .record = RECORD_IS_ENTRY | id,
+                                                 .counted = !entry->settled};
+}
+
+static void add_record(const struct store *store, uint32_t id, struct items *items)
+{
+    const struct record *record = record_at(store, id);
+    MEM_GROW(items->items, items->count, items->capacity);
+    items->items[items->count++] = (struct item){.key_hash = record_key_hash(store, record),
+                                                 .high = record->generation,
+                                                 .low = record->seq,
+                                                 .record = RECORD_IS_T2 | id,
+                                                 .counted = record_in_digest(record)};
+}
+
+void items_collect(const struct store *store, uint64_t first, uint64_t last, struct items *items)
+{
+    struct entry_probe entry = {.key = "", .key_hash = first};
+    struct index_at at = index_lower(&store->entries_by_hash, &entry);
+    for (uint32_t id; (id = index_get(&store->entries_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->entries_by_hash, at)) {
+        if (entry_at(store, id)->key_hash > last)
+            break;
+        add_entry(store, id, items);
+    }
+    struct record_probe record = {.key_hash = first};
+    at = index_lower(&store->records_by_hash, &record);
+    for (uint32_t id; (id = index_get(&store->records_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->records_by_hash, at)) {
+        if (record_key_hash(store, record_at(store, id)) > last)
+            break;
+        add_record(store, id, items);
+    }
+}
+
+uint64_t items_bucket_first(uint32_t bucket)
+{
+    return (uint64_t)bucket << 58;
+}
+
+uint64_t items_bucket_last(uint32_t bucket)
+{
+    return items_bucket_first(bucket) | (UINT64_MAX >> 6);
+}
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+int item_by_age(const void *left, const void *right)
+{
+    const struct item *a = left, *b = right;
+    int order = compare_u64(a->record >> 32, b->record >> 32);
+    if (order == 0)
+        order = compare_u64(a->high & (UINT64_MAX >> 1), b->high & (UINT64_MAX >> 1));
+    if (order == 0)
+        order = compare_u64(a->low, b->low);
+    return order != 0 ? order : compare_u64(a->key_hash, b->key_hash);
+}
+
+int item_by_key_hash(const void *left, const void *right)
+{
+    const struct item *a = left, *b = right;
+    int order = compare_u64(a->key_hash, b->key_hash);
+    if (order == 0)
+        order = compare_u64(a->high, b->high);
+    return order != 0 ? order : compare_u64(a->low, b->low);
+}
+
+int item_version_order(const struct item *a, const struct item *b)
+{
+    int order = compare_u64(a->high, b->high);
+    return order != 0 ? order : compare_u64(a->low, b->low);
+}
