@@ -5,12 +5,6 @@
 
 #include "api_internal.h"
 
-static json_t *text_of(struct bytes bytes)
-{
-    return bytes.size_bytes > 0 ? json_stringn((const char *)bytes.data, bytes.size_bytes)
-                                : json_string("");
-}
-
 static json_t *id_of(uint64_t node)
 {
     char id[17];
@@ -41,12 +35,12 @@ static bool add_member(void *context, const struct brain_member *member)
     (void)address_format(&address, text);
     json_t *json =
         json_pack("{s:o, s:o, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b}", "id",
-                  id_of(member->node), "name", text_of(member->record->name), "address", text,
+                  id_of(member->node), "name", present_text(member->record->name), "address", text,
                   "state", brain_member_status_name(member->status), "self", (int)member->self,
                   "generation", (json_int_t)member->record->generation, "incarnation",
                   (json_int_t)member->record->incarnation, "rttUs", (json_int_t)member->rtt_us,
                   "inStateForMs", (json_int_t)(now_boot_ms - member->since_boot_ms), "accusers",
-                  accusers, "software", text_of(member->record->software), "claimsComplete",
+                  accusers, "software", present_text(member->record->software), "claimsComplete",
                   (int)member->claims_complete);
     if (member->last_heard_boot_ms != 0)
         (void)json_object_set_new(
@@ -56,9 +50,30 @@ static bool add_member(void *context, const struct brain_member *member)
     return true;
 }
 
+/* What was refused, by reason, stands apart: "datagrams_replayed", "streams_bad_tag". */
+struct counters {
+    json_t *net, *refused;
+};
+
 static void add_counter(void *user, const struct api_counter *counter)
 {
-    (void)json_object_set_new(user, counter->name, json_integer((json_int_t)counter->value));
+    static const char *const prefixes[] = {"datagrams_", "streams_"};
+    const struct counters *counters = user;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        char name[96];
+        size_t length = strlen(prefixes[i]);
+        if (strncmp(counter->name, prefixes[i], length) != 0 ||
+            strncmp(counter->name + length, "refused_", 8) != 0)
+            continue;
+        (void)snprintf(name, sizeof(name), "%s%s", prefixes[i], counter->name + length + 8);
+        for (char *c = name; *c != '\0'; c++)
+            *c = *c == ' ' ? '_' : *c;
+        (void)json_object_set_new(counters->refused, name,
+                                  json_integer((json_int_t)counter->value));
+        return;
+    }
+    (void)json_object_set_new(counters->net, counter->name,
+                              json_integer((json_int_t)counter->value));
 }
 
 static json_t *brain_counters(const struct brain_stats *stats)
@@ -82,15 +97,18 @@ void gossip_handle(struct api_connection *connection)
     struct brain_stats stats;
     struct members members = {.api = api, .items = json_array()};
     char digest[17];
-    json_t *counters = json_object();
+    struct counters counters = {.net = json_object(), .refused = json_object()};
     brain_stats(api->host.brain(api->host.context), &stats);
     brain_each_member(api->host.brain(api->host.context), add_member, &members);
-    api->host.counter_each(api->host.context, add_counter, counters);
+    api->host.counter_each(api->host.context, add_counter, &counters);
     (void)snprintf(digest, sizeof(digest), "%016" PRIx64, stats.digest_root);
+    (void)json_object_set_new(counters.refused, "messages_malformed",
+                              json_integer((json_int_t)stats.messages_refused));
     respond_json(connection, 200,
-                 json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:o, s:o}", "kind", "GossipStatus",
-                           "node", api->host.node_name, "clusterId", api->host.cluster_id, "digest",
-                           digest, "localHealth", (json_int_t)stats.local_health, "holding",
-                           (int)stats.holding, "members", members.items, "protocol",
-                           brain_counters(&stats), "net", counters));
+                 json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o}", "kind",
+                           "GossipStatus", "node", api->host.node_name, "clusterId",
+                           api->host.cluster_id, "digest", digest, "localHealth",
+                           (json_int_t)stats.local_health, "holding", (int)stats.holding, "members",
+                           members.items, "protocol", brain_counters(&stats), "net", counters.net,
+                           "refused", counters.refused));
 }

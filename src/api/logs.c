@@ -65,6 +65,20 @@ static int64_t number(const struct request *request, const char *name, int64_t o
     return text != NULL ? strtoll(text, NULL, 10) : otherwise;
 }
 
+/* A pod that has not begun has no log for a reason, which says more than that there is no file. */
+static void respond_no_log(struct api_connection *connection, const struct wire_claim *claim,
+                           const struct error *error)
+{
+    if (error->code == ERROR_NOT_FOUND && claim->containers_count == 0)
+        respond_failure(connection, 400, "BadRequest", NULL,
+                        "pod %.*s has not started, so it has no logs yet%s%.*s",
+                        (int)claim->pod_name.size_bytes, (const char *)claim->pod_name.data,
+                        claim->reason.size_bytes > 0 ? ": " : "", (int)claim->reason.size_bytes,
+                        (const char *)claim->reason.data);
+    else
+        respond_error(connection, error->code, error->message);
+}
+
 static void serve_here(struct api_connection *connection, const struct wire_claim *claim)
 {
     struct api *api = connection->api;
@@ -87,7 +101,7 @@ static void serve_here(struct api_connection *connection, const struct wire_clai
     if (api->host.log_open(api->host.context, claim->pod_uid, &options, local_more, local,
                            &local->log, &error) < 0) {
         mem_free(local);
-        respond_error(connection, error.code, error.message);
+        respond_no_log(connection, claim, &error);
         return;
     }
     connection->ongoing =

@@ -6,12 +6,6 @@
 #include "api_internal.h"
 #include "spec/quantity.h"
 
-static json_t *text_of(struct bytes bytes)
-{
-    return bytes.size_bytes > 0 ? json_stringn((const char *)bytes.data, bytes.size_bytes)
-                                : json_string("");
-}
-
 static json_t *resources(const struct wire_resources *amounts)
 {
     char cpu[SPEC_QUANTITY_TEXT_BYTES_MAX];
@@ -25,7 +19,7 @@ static json_t *resources(const struct wire_resources *amounts)
         spec_quantity_format_whole(amounts->ephemeral_bytes, disk), "pods", pods);
     for (size_t i = 0; i < amounts->devices_count; i++) {
         char count[16];
-        json_t *name = text_of(amounts->devices[i].name);
+        json_t *name = present_text(amounts->devices[i].name);
         (void)snprintf(count, sizeof(count), "%" PRIu32, amounts->devices[i].count);
         (void)json_object_set_new(json, json_string_value(name), json_string(count));
         json_decref(name);
@@ -37,8 +31,8 @@ static json_t *pairs(const struct wire_pair *items, size_t count)
 {
     json_t *json = json_object();
     for (size_t i = 0; i < count; i++) {
-        json_t *name = text_of(items[i].name);
-        (void)json_object_set_new(json, json_string_value(name), text_of(items[i].value));
+        json_t *name = present_text(items[i].name);
+        (void)json_object_set_new(json, json_string_value(name), present_text(items[i].value));
         json_decref(name);
     }
     return json;
@@ -49,9 +43,9 @@ static json_t *taints(const struct wire_member *record)
     json_t *json = json_array();
     for (size_t i = 0; i < record->taints_count; i++)
         (void)json_array_append_new(json, json_pack("{s:o, s:o, s:o}", "key",
-                                                    text_of(record->taints[i].name), "value",
-                                                    text_of(record->taints[i].value), "effect",
-                                                    text_of(record->taints[i].effect)));
+                                                    present_text(record->taints[i].name), "value",
+                                                    present_text(record->taints[i].value), "effect",
+                                                    present_text(record->taints[i].effect)));
     return json;
 }
 
@@ -91,10 +85,11 @@ static json_t *present(struct api *api, const struct brain_member *member)
         "capacity", resources(&record->capacity), "allocatable", resources(&record->capacity),
         "conditions", "type", "Ready", "status", ready_status(member), "reason",
         brain_member_status_name(member->status), "addresses", "type", "InternalIP", "address",
-        address_text, "type", "Hostname", "address", text_of(record->name), "nodeInfo",
-        "kubeletVersion", text_of(record->software), "architecture", "amd64", "operatingSystem",
-        "linux", "bootID", "", "machineID", id, "systemUUID", id, "kernelVersion", "", "osImage",
-        "", "containerRuntimeVersion", "shoal", "kubeProxyVersion", "");
+        address_text, "type", "Hostname", "address", present_text(record->name), "nodeInfo",
+        "kubeletVersion", present_text(record->software), "architecture", "amd64",
+        "operatingSystem", "linux", "bootID", "", "machineID", id, "systemUUID", id,
+        "kernelVersion", "", "osImage", "", "containerRuntimeVersion", "shoal", "kubeProxyVersion",
+        "");
     json_t *own = json_pack("{s:s, s:s, s:b, s:I}", "id", id, "state",
                             brain_member_status_name(member->status), "self", (int)member->self,
                             "forMs", (json_int_t)for_ms);
@@ -102,7 +97,7 @@ static json_t *present(struct api *api, const struct brain_member *member)
         (void)json_object_set_new(own, "allocated", resources(member->allocated));
     (void)json_object_set_new(status, "shoal", own);
     return json_pack("{s:s, s:s, s:{s:o, s:s, s:o, s:o}, s:o, s:o}", "apiVersion", "v1", "kind",
-                     "Node", "metadata", "name", text_of(record->name), "uid", id, "labels",
+                     "Node", "metadata", "name", present_text(record->name), "uid", id, "labels",
                      pairs(record->labels, record->labels_count), "creationTimestamp",
                      present_time(record->generation * 1000), "spec", spec, "status", status);
 }

@@ -16,6 +16,8 @@ struct write {
     char key[SPEC_KEY_TEXT_BYTES_MAX];
     bool existed;
     uint64_t hlc_before;
+    bool dry_run;
+    struct buf body; /* what a dry run would have written */
 };
 
 static void write_abandon(void *state)
@@ -51,6 +53,26 @@ static void answer_object(struct write *write, struct bytes encoded)
     wire_arena_fini(&arena);
 }
 
+/* Nothing was written: what it would have been is told from what is there now. */
+static void answer_dry_run(struct write *write)
+{
+    struct api *api = write->connection->api;
+    struct brain_object view = {.created_wall_ms = api->host.now(api->host.context).wall_ms};
+    bool exists = brain_object(api->host.brain(api->host.context), write->key, &view);
+    struct bytes body = {write->body.data, write->body.size_bytes};
+    bool same = exists && view.body.size_bytes == body.size_bytes &&
+                memcmp(view.body.data, body.data, body.size_bytes) == 0;
+    view.key = write->key;
+    if (write->verb != BRAIN_DELETE)
+        view.body = body;
+    respond_header(write->connection, "Shoal-Result",
+                   write->verb == BRAIN_DELETE ? "deleted"
+                   : !exists                   ? "created"
+                   : same                      ? "unchanged"
+                                               : "configured");
+    respond_json(write->connection, exists ? 200 : 201, present_object(api, &view, write->kind));
+}
+
 static void on_reply(void *user, enum error_code code, const char *message, struct bytes object)
 {
     struct write *write = user;
@@ -58,6 +80,8 @@ static void on_reply(void *user, enum error_code code, const char *message, stru
         write->connection->ongoing = (struct ongoing){.state = NULL};
         if (code != ERROR_NONE)
             respond_error(write->connection, code, message);
+        else if (write->dry_run)
+            answer_dry_run(write);
         else if (object.size_bytes > 0)
             answer_object(write, object);
         else
@@ -65,6 +89,7 @@ static void on_reply(void *user, enum error_code code, const char *message, stru
                          json_pack("{s:s, s:s, s:{}, s:s}", "kind", "Status", "apiVersion", "v1",
                                    "metadata", "status", "Success"));
     }
+    buf_fini(&write->body);
     mem_free(write);
 }
 
@@ -81,6 +106,9 @@ static void submit(struct api_connection *connection, const struct spec_kind_inf
     memcpy(write->key, key, strlen(key) + 1);
     write->existed = brain_object(api->host.brain(api->host.context), key, &current);
     write->hlc_before = write->existed ? current.version.hlc : 0;
+    write->dry_run = request->dry_run;
+    if (request->dry_run)
+        buf_append(&write->body, request->body.data, request->body.size_bytes);
     connection->ongoing =
         (struct ongoing){.state = write, .abandon = write_abandon, .times_out = true};
     api->host.submit(api->host.context, request, on_reply, write);

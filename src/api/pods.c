@@ -6,12 +6,6 @@
 
 #include "api_internal.h"
 
-static json_t *text_of(struct bytes bytes)
-{
-    return bytes.size_bytes > 0 ? json_stringn((const char *)bytes.data, bytes.size_bytes)
-                                : json_string("");
-}
-
 static bool is_text(struct bytes bytes, const char *text)
 {
     return bytes.size_bytes == strlen(text) && memcmp(bytes.data, text, bytes.size_bytes) == 0;
@@ -37,14 +31,14 @@ static json_t *container_state(const struct wire_container_status *status)
                          present_time(status->started_wall_ms));
     if (status->state == WIRE_CONTAINER_STATE_TERMINATED)
         return json_pack("{s:{s:I, s:o, s:o, s:o, s:o}}", "terminated", "exitCode",
-                         (json_int_t)status->exit_code, "reason", text_of(status->reason),
-                         "message", text_of(status->message), "startedAt",
+                         (json_int_t)status->exit_code, "reason", present_text(status->reason),
+                         "message", present_text(status->message), "startedAt",
                          present_time(status->started_wall_ms), "finishedAt",
                          present_time(status->finished_wall_ms));
     return json_pack("{s:{s:o, s:o}}", "waiting", "reason",
-                     status->reason.size_bytes ? text_of(status->reason)
+                     status->reason.size_bytes ? present_text(status->reason)
                                                : json_string("ContainerCreating"),
-                     "message", text_of(status->message));
+                     "message", present_text(status->message));
 }
 
 static const char *image_of(const json_t *spec, struct bytes name)
@@ -65,16 +59,16 @@ static const char *image_of(const json_t *spec, struct bytes name)
 static json_t *container_status(const struct wire_container_status *status, const json_t *spec)
 {
     const char *image = image_of(spec, status->name);
-    json_t *json = json_pack("{s:o, s:b, s:I, s:s, s:o, s:o, s:b}", "name", text_of(status->name),
-                             "ready", (int)status->ready, "restartCount",
-                             (json_int_t)status->restarts, "image", image != NULL ? image : "",
-                             "imageID", text_of(status->image_id), "state", container_state(status),
-                             "started", status->state == WIRE_CONTAINER_STATE_RUNNING);
+    json_t *json = json_pack(
+        "{s:o, s:b, s:I, s:s, s:o, s:o, s:b}", "name", present_text(status->name), "ready",
+        (int)status->ready, "restartCount", (json_int_t)status->restarts, "image",
+        image != NULL ? image : "", "imageID", present_text(status->image_id), "state",
+        container_state(status), "started", status->state == WIRE_CONTAINER_STATE_RUNNING);
     if (status->last_reason.size_bytes > 0)
         (void)json_object_set_new(json, "lastState",
                                   json_pack("{s:{s:I, s:o}}", "terminated", "exitCode",
                                             (json_int_t)status->last_exit_code, "reason",
-                                            text_of(status->last_reason)));
+                                            present_text(status->last_reason)));
     return json;
 }
 
@@ -133,9 +127,9 @@ static json_t *pod_status(const struct wire_claim *claim, const json_t *spec)
         (void)json_object_set_new(json, "podIPs", json_pack("[{s:s}]", "ip", ip));
     }
     if (claim->reason.size_bytes > 0)
-        (void)json_object_set_new(json, "reason", text_of(claim->reason));
+        (void)json_object_set_new(json, "reason", present_text(claim->reason));
     if (claim->message.size_bytes > 0)
-        (void)json_object_set_new(json, "message", text_of(claim->message));
+        (void)json_object_set_new(json, "message", present_text(claim->message));
     if (claim->ready_wall_ms > 0)
         (void)json_object_set_new(json_array_get(json_object_get(json, "conditions"), 2),
                                   "lastTransitionTime", present_time(claim->ready_wall_ms));
@@ -189,7 +183,7 @@ static json_t *metadata_of(const struct wire_claim *claim, const struct spec_key
     present_uid(claim->slot.workload_uid, owner_uid);
     (void)snprintf(version, sizeof(version), "%" PRIu64, claim->seq);
     json_t *metadata =
-        json_pack("{s:o, s:s, s:s, s:s, s:o}", "name", text_of(claim->pod_name), "namespace",
+        json_pack("{s:o, s:s, s:s, s:s, s:o}", "name", present_text(claim->pod_name), "namespace",
                   key->namespace_name, "uid", uid, "resourceVersion", version, "creationTimestamp",
                   present_time(claim->created_wall_ms));
     if (annotations == NULL)

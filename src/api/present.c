@@ -18,6 +18,21 @@ json_t *present_time(wall_ms_t wall_ms)
     return json_string(text);
 }
 
+json_t *present_text(struct bytes text)
+{
+    if (text.size_bytes == 0)
+        return json_string("");
+    json_t *json = json_stringn((const char *)text.data, text.size_bytes);
+    if (json != NULL)
+        return json;
+    struct buf plain = BUF_INIT;
+    for (size_t i = 0; i < text.size_bytes; i++)
+        buf_append_byte(&plain, text.data[i] < 0x80 ? text.data[i] : (uint8_t)'?');
+    json = json_stringn(buf_text(&plain), plain.size_bytes);
+    buf_fini(&plain);
+    return json;
+}
+
 void present_uid(const uint8_t uid[static 16], char text[static 37])
 {
     size_t at = 0;

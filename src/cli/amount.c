@@ -60,7 +60,7 @@ const char *amount_used(const char *resource, const char *used, const char *whol
     uint64_t used_value = 0;
     uint64_t whole_value = 0;
     bool cpu = strcmp(resource, "cpu") == 0;
-    bool memory = strcmp(resource, "memory") == 0;
+    bool memory = strcmp(resource, "memory") == 0 || strcmp(resource, "ephemeral-storage") == 0;
     enum spec_quantity_verdict (*parse)(const char *text, uint64_t *ret_value) =
         cpu ? spec_quantity_parse_milli : spec_quantity_parse_whole;
     bool used_known = used[0] != '\0' && parse(used, &used_value) == SPEC_QUANTITY_OK;

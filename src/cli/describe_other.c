@@ -134,8 +134,8 @@ static void capacity(const struct describe *describe, json_t *allocatable, const
     table_init(&table);
     table.indent = "  ";
     table_column(&table, "RESOURCE");
-    table_column(&table, "TAKEN");
-    table_column(&table, "OF");
+    table_column(&table, "TAKEN/OF");
+    table_column(&table, "");
     json_object_foreach(allocatable, name, value)
     {
         char text[2 * AMOUNT_TEXT_BYTES_MAX];
@@ -145,11 +145,8 @@ static void capacity(const struct describe *describe, json_t *allocatable, const
         (void)amount_used(name, taken != NULL ? taken : "", whole != NULL ? whole : "", text,
                           &percent);
         table_cell(&table, TONE_NONE, "%s", name);
-        if (taken != NULL)
-            table_cell(&table, TONE_NONE, "%s (%llu%%)", taken, (unsigned long long)percent);
-        else
-            table_cell(&table, TONE_NONE, "?");
-        table_cell(&table, TONE_NONE, "%s", whole != NULL ? whole : "?");
+        table_cell(&table, TONE_NONE, "%s", text);
+        table_cell(&table, TONE_NONE, "%llu%%", (unsigned long long)percent);
     }
     describe_heading(describe, "Capacity");
     table_print(&table, describe->cli, true);

@@ -180,7 +180,10 @@ static void add_pod(const struct status *status, const json_t *pod, struct table
     resource_title(spec_kind_info(SPEC_KIND_POD), field_text(pod, "metadata.name"), &title);
     table_cell(table, TONE_NONE, "%s", field_text(pod, "metadata.namespace"));
     table_cell(table, TONE_BOLD, "%s", buf_text(&title));
-    table_cell(table, state.tone, "%zu/%zu", state.ready_count, state.containers_count);
+    if (state.done)
+        table_cell(table, state.tone, "%s", state.status);
+    else
+        table_cell(table, state.tone, "%zu/%zu", state.ready_count, state.containers_count);
     table_cell(table, TONE_NONE, "%s", field_text(pod, "spec.nodeName"));
     buf_fini(&title);
 }

@@ -128,13 +128,13 @@ static int run_agent(struct cli *cli, const struct cli_arguments *arguments)
     if (add_each(arguments, "join", AGENT_JOIN_MAX, add_join, &agent, &pieces, &error) < 0 ||
         add_each(arguments, "label", AGENT_LABELS_MAX, add_label, &agent, &pieces, &error) < 0)
         code = cli_misused(cli, arguments, "%s", error.message);
-    if (code == CLI_OK && geteuid() != 0)
+    if (code == CLI_OK && geteuid() != 0) {
         (void)error_set(&error, ERROR_DENIED,
                         "the agent makes namespaces, mounts and cgroups: run it as root");
-    else if (code == CLI_OK)
-        (void)agent_run(&agent, &error);
-    if (code == CLI_OK && error.code != ERROR_NONE)
         code = cli_fail(cli, &error);
+    } else if (code == CLI_OK && agent_run(&agent, &error) < 0) {
+        code = cli_fail(cli, &error);
+    }
     for (size_t i = 0; i < pieces.count; i++)
         mem_free(pieces.texts[i]);
     return code;

@@ -462,7 +462,7 @@ START_TEST(test_describe_deployment_and_node)
     };
     run = FAKE_RUN(node, "describe", "node", "m1");
     ck_assert_int_eq(run.code, 0);
-    EXPECT_HAS(run.out, "  cpu        250m (12%)   2\n");
+    EXPECT_HAS(run.out, "  cpu        0.25/2     12%\n");
     EXPECT_HAS(run.out, "web-0");
     EXPECT_HAS_NOT(run.out, "eater");
     fake_run_fini(&run);
@@ -661,28 +661,28 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {test_get_pods,
-                                         test_get_everything,
-                                         test_get_named,
-                                         test_get_nodes,
-                                         test_get_watch,
-                                         test_apply,
-                                         test_apply_stops_at_a_refusal,
-                                         test_apply_dry_run,
-                                         test_apply_of_folders,
-                                         test_apply_of_what_is_no_manifest,
-                                         test_delete_waits_for_the_pods,
-                                         test_delete_does_not_wait_for_ever,
-                                         test_delete_what_is_not_there,
-                                         test_delete_files,
-                                         test_describe_pod,
-                                         test_describe_deployment_and_node,
-                                         test_status,
-                                         test_status_of_an_empty_cluster,
-                                         test_gossip_status,
-                                         test_logs,
-                                         test_image_load,
-                                         test_image_list,
-                                         test_version};
+                                  test_get_everything,
+                                  test_get_named,
+                                  test_get_nodes,
+                                  test_get_watch,
+                                  test_apply,
+                                  test_apply_stops_at_a_refusal,
+                                  test_apply_dry_run,
+                                  test_apply_of_folders,
+                                  test_apply_of_what_is_no_manifest,
+                                  test_delete_waits_for_the_pods,
+                                  test_delete_does_not_wait_for_ever,
+                                  test_delete_what_is_not_there,
+                                  test_delete_files,
+                                  test_describe_pod,
+                                  test_describe_deployment_and_node,
+                                  test_status,
+                                  test_status_of_an_empty_cluster,
+                                  test_gossip_status,
+                                  test_logs,
+                                  test_image_load,
+                                  test_image_list,
+                                  test_version};
     Suite *suite = suite_create("cli commands");
     TCase *tcase = tcase_create("all");
     tcase_set_timeout(tcase, 30);
