@@ -316,9 +316,9 @@ int main(void)
     TCase *tcase = tcase_create("merge");
     tcase_set_timeout(tcase, 120);
     suite_add_tcase(suite, tcase);
-    tcase_add_loop_test(tcase, all_permutations_of_five, 0, 20);
-    tcase_add_loop_test(tcase, shuffles_and_repetitions_of_many, 0, 30);
-    tcase_add_loop_test(tcase, partitioned_writers_end_alike, 0, 60);
+    tcase_add_loop_test(tcase, all_permutations_of_five, 0, 10);
+    tcase_add_loop_test(tcase, shuffles_and_repetitions_of_many, 0, 15);
+    tcase_add_loop_test(tcase, partitioned_writers_end_alike, 0, 30);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
