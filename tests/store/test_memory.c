@@ -24,11 +24,10 @@
 #endif
 
 /* A sanitizer's figures mean nothing: there it is a test of many records only. */
-#define SCALE           (SANITIZED ? 10 : 1)
 #define NODES_COUNT     64
-#define WORKLOADS_COUNT (2000 / SCALE)
-#define CLAIMS_COUNT    (100000 / SCALE)
-#define OBJECTS_COUNT   (10000 / SCALE)
+#define WORKLOADS_COUNT (SANITIZED ? 200 : 2000)
+#define CLAIMS_COUNT    (SANITIZED ? 10000 : 100000)
+#define OBJECTS_COUNT   (SANITIZED ? 1000 : 10000)
 
 static void random_uid(struct prng *prng, uint8_t uid[16])
 {
@@ -141,7 +140,7 @@ START_TEST(fits)
     struct store_stats stats;
     store_stats(store, &stats);
     printf("objects: %zu bytes each, %.1f us a put\n", (objects - before) / OBJECTS_COUNT,
-           (double)(objects_us - began) / OBJECTS_COUNT);
+           (double)(objects_us - began) / (double)OBJECTS_COUNT);
     printf("claims: %zu bytes each, %.1f us a put, %.1f us a read\n",
            (claims - objects) / CLAIMS_COUNT, (double)(claims_us - objects_us) / CLAIMS_COUNT,
            (double)(read_us - claims_us) / CLAIMS_COUNT);
