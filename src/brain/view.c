@@ -46,6 +46,11 @@ void brain_each_version(const struct brain *brain, const char *key, brain_object
     store_each_version(brain->store, key, visit_object, &each);
 }
 
+bool brain_synced(const struct brain *brain)
+{
+    return brain->synced;
+}
+
 uint64_t brain_hlc(const struct brain *brain)
 {
     return store_hlc(brain->store);

@@ -25,7 +25,9 @@
 #define SEEDS_RESOLVE_MS 30000
 /* After a failed commit (full disk) the same batch is tried again. */
 #define COMMIT_RETRY_MS 1000
-#define API_TICK_MS     250
+#define API_TICK_MS     100
+/* How long clients wait at the door for an agent that cannot catch up with its peers. */
+#define SYNC_WAIT_MS 3000
 
 /* A pod that the brain asked for and that is not gone. */
 struct agent_pod {
@@ -99,6 +101,8 @@ struct agent {
 
     struct api *api;
     uv_pipe_t socket;
+    bool listening;
+    boot_ms_t opened_boot_ms;
     struct local *locals;   /* connections to it */
     struct remote *remotes; /* tunnels that carry API requests */
     uv_timer_t api_timer;

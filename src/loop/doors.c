@@ -133,9 +133,26 @@ static void on_local(uv_stream_t *listener, int status)
         local_drop(local);
 }
 
+/* Clients are let in when the agent knows what its peers know: one that has just come back would deny what was written
+ * while it was away. Peers that do not answer are not waited for. */
+static void listen_when_synced(struct agent *agent)
+{
+    bool waited = agent_now().boot_ms >= agent->opened_boot_ms + SYNC_WAIT_MS;
+    if (agent->listening || (!waited && !brain_synced(agent->brain)))
+        return;
+    int status = uv_listen((uv_stream_t *)&agent->socket, 128, on_local);
+    agent->listening = true;
+    if (status < 0) {
+        (void)error_set(&agent->fatal, ERROR_IO, "cannot listen on %s/shoal.sock: %s", agent->options->run_dir,
+                        uv_strerror(status));
+        agent_stop(agent);
+    }
+}
+
 static void on_api_timer(uv_timer_t *timer)
 {
     struct agent *agent = timer->data;
+    listen_when_synced(agent);
     api_tick(agent->api);
 }
 
@@ -153,10 +170,10 @@ int doors_open(struct agent *agent, struct error *error)
     mode_t old_mask = umask(0177);
     int status = uv_pipe_bind(&agent->socket, path);
     (void)umask(old_mask);
-    if (status == 0)
-        status = uv_listen((uv_stream_t *)&agent->socket, 128, on_local);
     if (status < 0)
         return error_set(error, ERROR_IO, "cannot listen on %s: %s", path, uv_strerror(status));
+    agent->opened_boot_ms = agent_now().boot_ms;
+    listen_when_synced(agent);
     (void)uv_timer_start(&agent->api_timer, on_api_timer, API_TICK_MS, API_TICK_MS);
     return 0;
 }
