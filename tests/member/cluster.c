@@ -1,4 +1,4 @@
-#include "cluster.h"
+#include "cluster_internal.h"
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -8,94 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BOOT_START_MS      ((uint64_t)1000000)
-#define CONNECT_TIMEOUT_MS 3000u
-#define ARENA_BYTES_MAX    ((size_t)64 << 20)
-
-enum event_kind {
-    EVENT_DATAGRAM,
-    EVENT_STREAM,
-    EVENT_UNREACHABLE,
-    EVENT_STREAM_FAILED,
-};
-
-struct event {
-    uint64_t at_ms;
-    uint64_t sequence;
-    enum event_kind kind;
-    size_t from, to; /* hosts; an unreachable comes to `to` about `from` */
-    uint64_t from_id, to_id;
-    struct address address;
-    bool refused;
-    struct buf payload;
-};
-
-struct pending {
-    struct event event;
-    struct pending *next;
-};
-
-/* ---- the heap of events */
-
-static bool is_before(const struct event *a, const struct event *b)
-{
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->sequence < b->sequence;
-}
-
-static void push_event(struct cluster *cluster, struct event event)
-{
-    MEM_GROW(cluster->events, cluster->events_count, cluster->events_capacity);
-    event.sequence = cluster->events_sequence++;
-    size_t at = cluster->events_count++;
-    while (at > 0 && is_before(&event, &cluster->events[(at - 1) / 2])) {
-        cluster->events[at] = cluster->events[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    cluster->events[at] = event;
-}
-
-static struct event pop_event(struct cluster *cluster)
-{
-    struct event first = cluster->events[0];
-    struct event last = cluster->events[--cluster->events_count];
-    size_t at = 0;
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= cluster->events_count)
-            break;
-        if (child + 1 < cluster->events_count &&
-            is_before(&cluster->events[child + 1], &cluster->events[child]))
-            child++;
-        if (!is_before(&cluster->events[child], &last))
-            break;
-        cluster->events[at] = cluster->events[child];
-        at = child;
-    }
-    cluster->events[at] = last;
-    return first;
-}
+#define BOOT_START_MS ((uint64_t)1000000)
 
 /* ---- hosts */
 
 struct instant cluster_instant(const struct cluster *cluster)
 {
     return (struct instant){.boot_ms = cluster->now_ms, .wall_ms = cluster->now_ms};
-}
-
-static size_t host_of_address(const struct cluster *cluster, const struct address *address)
-{
-    for (size_t i = 0; i < cluster->hosts_count; i++)
-        if (address_equal(&cluster->hosts[i].address, address))
-            return i;
-    return SIZE_MAX;
-}
-
-static size_t host_of_id(const struct cluster *cluster, uint64_t id)
-{
-    for (size_t i = 0; i < cluster->hosts_count; i++)
-        if (cluster->hosts[i].table != NULL && cluster->hosts[i].id == id)
-            return i;
-    return SIZE_MAX;
 }
 
 struct cluster *cluster_new(size_t hosts_count, uint64_t seed)
@@ -184,111 +103,6 @@ static void disk_write(struct host *host, uint64_t node, struct bytes encoded)
     buf_append(&host->disk[i].encoded, encoded.data, encoded.size_bytes);
 }
 
-/* ---- sending */
-
-static uint64_t delay_ms(struct cluster *cluster)
-{
-    return prng_between(&cluster->prng, cluster->latency_min_ms, cluster->latency_max_ms);
-}
-
-static bool carries_ping(struct bytes payload)
-{
-    struct wire_arena arena;
-    bool found = false;
-    wire_arena_init(&arena, ARENA_BYTES_MAX);
-    while (payload.size_bytes > 0 && !found) {
-        struct wire_message message;
-        size_t consumed = 0;
-        enum wire_verdict verdict = wire_message_decode(payload, &arena, &message, &consumed);
-        ASSERT(verdict == WIRE_OK);
-        found = message.type == WIRE_MESSAGE_PING;
-        payload.data += consumed;
-        payload.size_bytes -= consumed;
-    }
-    wire_arena_fini(&arena);
-    return found;
-}
-
-static void send_datagram(struct cluster *cluster, size_t from, uint64_t to_id,
-                          const struct address *address, struct bytes payload)
-{
-    struct host *sender = &cluster->hosts[from];
-    size_t to = host_of_address(cluster, address);
-    struct event event = {.from = from,
-                          .to = to,
-                          .from_id = sender->id,
-                          .to_id = to_id,
-                          .address = sender->address,
-                          .at_ms = cluster->now_ms + delay_ms(cluster)};
-    ASSERT(payload.size_bytes <= DATAGRAM_BYTES_MAX);
-    sender->datagrams_sent++;
-    sender->datagram_bytes_sent += payload.size_bytes;
-    if (to != SIZE_MAX && cluster->first_ping_ms[to] == NEVER_MS && carries_ping(payload))
-        cluster->first_ping_ms[to] = cluster->now_ms;
-    if (cluster->send_fails[from]) {
-        event.kind = EVENT_UNREACHABLE;
-        event.to = from;
-        event.address = *address;
-        push_event(cluster, event);
-        return;
-    }
-    if (to == SIZE_MAX || cluster->blocked[from][to] || cluster->udp_blocked[from][to] ||
-        !cluster->hosts[to].up || prng_chance_ppm(&cluster->prng, cluster->loss_ppm))
-        return;
-    if (cluster->on_datagram != NULL && !cluster->on_datagram(cluster, from, to, payload))
-        return;
-    if (cluster->hosts[to].table == NULL) {
-        if (cluster->hosts[to].mute_errors || cluster->blocked[to][from])
-            return;
-        event.kind = EVENT_UNREACHABLE;
-        event.refused = true;
-        event.to = from;
-        event.address = *address;
-        push_event(cluster, event);
-        return;
-    }
-    event.kind = EVENT_DATAGRAM;
-    buf_append(&event.payload, payload.data, payload.size_bytes);
-    push_event(cluster, event);
-}
-
-static void send_stream(struct cluster *cluster, size_t from, uint64_t to_id,
-                        const struct address *address, struct bytes payload)
-{
-    struct host *sender = &cluster->hosts[from];
-    size_t to = host_of_address(cluster, address);
-    struct event event = {.from = from,
-                          .to = to,
-                          .from_id = sender->id,
-                          .to_id = to_id,
-                          .address = sender->address,
-                          .at_ms = cluster->now_ms + 2 * delay_ms(cluster)};
-    sender->streams_sent++;
-    if (to == SIZE_MAX &&
-        to_id != 0) /* answers go back on the connection that brought the question */
-        to = event.to = host_of_id(cluster, to_id);
-    bool open = to != SIZE_MAX && !cluster->blocked[from][to] && !cluster->blocked[to][from] &&
-                cluster->hosts[to].up;
-    bool refused = open && (cluster->hosts[to].table == NULL ||
-                            (to_id != 0 && cluster->hosts[to].id != to_id));
-    if (!open || refused) {
-        event.kind = EVENT_STREAM_FAILED;
-        event.to = from;
-        event.from_id = to_id;
-        event.address = *address;
-        if (!open)
-            event.at_ms = cluster->now_ms + CONNECT_TIMEOUT_MS;
-        push_event(cluster, event);
-        return;
-    }
-    if (prng_chance_ppm(&cluster->prng, cluster->loss_ppm))
-        event.at_ms += 200; /* a retransmission */
-    event.kind = EVENT_STREAM;
-    event.address.port = (uint16_t)(40000 + from); /* of the moment */
-    buf_append(&event.payload, payload.data, payload.size_bytes);
-    push_event(cluster, event);
-}
-
 /* ---- what a process does with its outputs: as the brain composes it */
 
 static void note_change(struct cluster *cluster, struct host *host,
@@ -322,8 +136,8 @@ static void send_with_rumours(struct cluster *cluster, size_t from,
     if (item->may_piggyback)
         (void)gossip_fill(host->gossip, &packet, DATAGRAM_BYTES_MAX, member_live_count(host->table),
                           true);
-    send_datagram(cluster, from, item->node, &item->address,
-                  (struct bytes){packet.data, packet.size_bytes});
+    network_datagram(cluster, from, item->node, &item->address,
+                     (struct bytes){packet.data, packet.size_bytes});
     buf_fini(&packet);
 }
 
@@ -335,7 +149,7 @@ static void carry_out(struct cluster *cluster, size_t from, const struct member_
         send_with_rumours(cluster, from, item);
         break;
     case MEMBER_SEND_STREAM:
-        send_stream(cluster, from, item->node, &item->address, item->payload);
+        network_stream(cluster, from, item->node, &item->address, item->payload);
         break;
     case MEMBER_BROADCAST:
         (void)gossip_enqueue(host->gossip, cluster_instant(cluster), GOSSIP_SYSTEM, item->key,
@@ -387,8 +201,8 @@ static void flush_rumours(struct cluster *cluster, size_t from)
         for (int j = 0; j < GOSSIP_PACKETS_MAX; j++, fresh = false) {
             if (gossip_fill(host->gossip, &packet, DATAGRAM_BYTES_MAX, members, fresh) == 0)
                 break;
-            send_datagram(cluster, from, targets[i].node, &address,
-                          (struct bytes){packet.data, packet.size_bytes});
+            network_datagram(cluster, from, targets[i].node, &address,
+                             (struct bytes){packet.data, packet.size_bytes});
             buf_clear(&packet);
         }
     }
@@ -396,8 +210,8 @@ static void flush_rumours(struct cluster *cluster, size_t from)
         for (size_t i = 0; i < count; i++) {
             struct address address;
             ASSERT(member_address(host->table, targets[i].node, &address));
-            send_stream(cluster, from, targets[i].node, &address,
-                        (struct bytes){packet.data, packet.size_bytes});
+            network_stream(cluster, from, targets[i].node, &address,
+                           (struct bytes){packet.data, packet.size_bytes});
         }
         buf_clear(&packet);
     }
@@ -566,8 +380,7 @@ static uint64_t deadline_of(const struct host *host)
     return deadline < gossip ? deadline : gossip;
 }
 
-/* One thing happens, not later than `until_ms`; false: nothing does. */
-static bool step(struct cluster *cluster, uint64_t until_ms)
+bool cluster_step(struct cluster *cluster, uint64_t until_ms)
 {
     uint64_t first_ms = NEVER_MS;
     size_t first = SIZE_MAX;
@@ -585,7 +398,7 @@ static bool step(struct cluster *cluster, uint64_t until_ms)
     if (at_ms > cluster->now_ms)
         cluster->now_ms = at_ms;
     if (is_event)
-        dispatch(cluster, pop_event(cluster));
+        dispatch(cluster, network_pop(cluster));
     else
         run_timers(cluster, first);
     return true;
@@ -594,121 +407,9 @@ static bool step(struct cluster *cluster, uint64_t until_ms)
 void cluster_run(struct cluster *cluster, uint64_t duration_ms)
 {
     uint64_t until_ms = cluster->now_ms + duration_ms;
-    while (step(cluster, until_ms))
+    while (cluster_step(cluster, until_ms))
         ;
     cluster->now_ms = until_ms;
-}
-
-/* ---- waiting and looking */
-
-struct member_view cluster_view(struct cluster *cluster, size_t observer, size_t subject)
-{
-    struct member_view view = {.status = MEMBER_UNKNOWN};
-    (void)member_find(cluster->hosts[observer].table, cluster->hosts[subject].id, &view);
-    return view;
-}
-
-bool cluster_sees(struct cluster *cluster, size_t observer, size_t subject,
-                  enum member_status status)
-{
-    struct member_view view;
-    return member_find(cluster->hosts[observer].table, cluster->hosts[subject].id, &view) &&
-           view.status == status;
-}
-
-static bool is_running(const struct cluster *cluster, size_t host)
-{
-    return cluster->hosts[host].table != NULL && !cluster->hosts[host].stopped;
-}
-
-static bool is_status_everywhere(struct cluster *cluster, size_t subject, enum member_status status)
-{
-    for (size_t i = 0; i < cluster->hosts_count; i++)
-        if (i != subject && is_running(cluster, i) && !cluster_sees(cluster, i, subject, status))
-            return false;
-    return true;
-}
-
-uint64_t cluster_wait_status_everywhere(struct cluster *cluster, size_t subject,
-                                        enum member_status status, uint64_t timeout_ms)
-{
-    uint64_t start_ms = cluster->now_ms;
-    while (!is_status_everywhere(cluster, subject, status))
-        if (!step(cluster, start_ms + timeout_ms))
-            return NEVER_MS;
-    return cluster->now_ms - start_ms;
-}
-
-uint64_t cluster_wait_evictable_everywhere(struct cluster *cluster, size_t subject,
-                                           uint64_t timeout_ms)
-{
-    uint64_t start_ms = cluster->now_ms;
-    for (size_t i = 0; i < cluster->hosts_count; i++)
-        while (i != subject && is_running(cluster, i) &&
-               !member_is_evictable(cluster->hosts[i].table, cluster->hosts[subject].id))
-            if (!step(cluster, start_ms + timeout_ms))
-                return NEVER_MS;
-    return cluster->now_ms - start_ms;
-}
-
-bool cluster_is_agreed(struct cluster *cluster)
-{
-    uint64_t view_hash = 0;
-    bool first = true;
-    size_t running = 0;
-    for (size_t i = 0; i < cluster->hosts_count; i++)
-        running += is_running(cluster, i);
-    for (size_t i = 0; i < cluster->hosts_count; i++) {
-        struct member_stats stats;
-        if (!is_running(cluster, i))
-            continue;
-        member_stats(cluster->hosts[i].table, &stats);
-        if (stats.alive_count != running || stats.suspect_count != 0)
-            return false;
-        if (!first && stats.view_hash != view_hash)
-            return false;
-        view_hash = stats.view_hash;
-        first = false;
-    }
-    return true;
-}
-
-uint64_t cluster_wait_agreed(struct cluster *cluster, uint64_t timeout_ms)
-{
-    uint64_t start_ms = cluster->now_ms;
-    while (!cluster_is_agreed(cluster))
-        if (!step(cluster, start_ms + timeout_ms))
-            return NEVER_MS;
-    return cluster->now_ms - start_ms;
-}
-
-struct cluster *cluster_of_joined(size_t hosts_count, uint64_t seed)
-{
-    struct cluster *cluster = cluster_new(hosts_count, seed);
-    for (size_t i = 0; i < hosts_count; i++)
-        cluster_start(cluster, i);
-    ASSERT(cluster_wait_agreed(cluster, 20000) != NEVER_MS);
-    cluster_run(cluster, 3000);
-    cluster_clear_changes(cluster);
-    return cluster;
-}
-
-size_t cluster_count_changes(struct cluster *cluster, size_t subject, enum member_status status)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < cluster->hosts_count; i++)
-        for (size_t j = 0; j < cluster->hosts[i].changes_count; j++)
-            count += cluster->hosts[i].changes[j].subject == cluster->hosts[subject].id &&
-                     cluster->hosts[i].changes[j].status_new == status;
-    return count;
-}
-
-void cluster_clear_changes(struct cluster *cluster)
-{
-    for (size_t i = 0; i < cluster->hosts_count; i++)
-        cluster->hosts[i].changes_count = 0;
-    for (size_t i = 0; i < HOSTS_MAX; i++)
-        cluster->first_ping_ms[i] = NEVER_MS;
 }
 
 /* ---- faults */
@@ -768,7 +469,7 @@ void cluster_inject(struct cluster *cluster, size_t from, size_t to,
                           .address = cluster->hosts[from].address,
                           .at_ms = cluster->now_ms};
     wire_message_encode(message, &event.payload);
-    push_event(cluster, event);
+    network_push(cluster, event);
 }
 
 enum member_verdict cluster_deliver(struct cluster *cluster, size_t from, size_t to,
