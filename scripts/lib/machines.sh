@@ -185,7 +185,13 @@ address add $(machine_address "$name")/24 dev eth0
 link set eth0 up
 route add default via 10.77.0.1
 IP
+    # The kernel tells the bridge of a new carrier up to a second later.
+    await 5 _port_forwards "$name" || {
+        warn "the cable of $name does not carry"
+        return 1
+    }
 }
+_port_forwards() { nsenter -t "$(<"$MACHINES_DIR/switch.pid")" -n ip -d link show "port-$1" | grep -q 'state forwarding'; }
 
 # --- using ------------------------------------------------------------------------------------------------------
 
@@ -256,7 +262,10 @@ machine_pids() {
 
 # machine_link_down|up NAME: unplugs the cable, plugs it in again. The machine itself runs on.
 machine_link_down() { printf 'link set port-%s down\n' "$1" | _switch_ip; }
-machine_link_up() { printf 'link set port-%s up\n' "$1" | _switch_ip; }
+machine_link_up() {
+    printf 'link set port-%s up\n' "$1" | _switch_ip
+    await 5 _port_forwards "$1"
+}
 
 # machine_power_off NAME: nothing of it answers any more, not even with a refusal: the cable goes first (a dying
 # socket would send a reset), then SIGKILL to the first process, with which the kernel kills all the others.
@@ -360,18 +369,29 @@ _machines_leftovers() {
     for root in "${_cgroup_roots[@]}"; do
         [[ ! -d $root/shoal/$MACHINES_RUN ]] || printf 'cgroup %s\n' "$root/shoal/$MACHINES_RUN"
     done
-    { grep -ls "/shoal/$MACHINES_RUN/" /proc/[0-9]*/cgroup || true; } | sed 's/^/process in a cgroup of the run: /'
+    for number in $({ grep -ls "/shoal/$MACHINES_RUN/" /proc/[0-9]*/cgroup || true; } | cut -d/ -f3); do
+        _process_lives "$number" "$(_process_birth "$number")"
+    done
     { grep -F "$MACHINES_DIR/" /proc/self/mountinfo || true; } | sed 's/^/mount: /'
     if [[ -e $(_machines_seen) ]]; then
         while read -r kind number birth; do
             case $kind in
-            process) [[ $(_process_birth "$number") != "$birth" ]] || printf 'process %s\n' "$number" ;;
+            process) _process_lives "$number" "$birth" ;;
             mount) { grep "^$number " /proc/self/mountinfo || true; } | sed 's/^/mount of a namespace: /' ;;
             esac
         done <"$(_machines_seen)"
     fi
     [[ ! -e $MACHINES_DIR ]] || printf 'folder %s\n' "$MACHINES_DIR"
     { ip -o link show 2>/dev/null | grep -E ' (port-m[0-9]+|switch)[@:]' || true; } | sed 's/^/link of the host: /'
+}
+
+# _process_lives PID BIRTH: says so, with its name. A dead process that the host's first process has not taken note of
+# yet (a zombie) holds nothing any more.
+_process_lives() {
+    local about
+    [[ -n $2 && $(_process_birth "$1") == "$2" ]] || return 0
+    about=$(sed -n 's/^\(Name\|State\|PPid\):\s*//p' "/proc/$1/status" 2>/dev/null | paste -sd ' ')
+    [[ -z $about || $about == *" Z (zombie)"* ]] || printf 'process %s: %s\n' "$1" "$about"
 }
 
 # What must be gone after the end: the processes that live in a namespace of the run, and mounts that hold one.

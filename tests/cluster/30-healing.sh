@@ -35,6 +35,8 @@ case_the_death_of_the_submitter_stops_nothing() {
     machine_power_on m5
     cluster_agent_start m5
     cluster_await_members m1 5
+    # What it missed reaches it, and it may speak about it.
+    expect_soon 10 "m5 knows the other deployment" machine_exec m5 shoal get deployments other
     machine_exec m5 shoal delete deployment other
     then_deleted web
 }

@@ -14,7 +14,7 @@ case_another_clusters_token_is_refused_and_counted() {
     machine_exec m6 rm -rf /var/lib/shoal/other
     machine_spawn m6 founder shoal agent --name m6 --data-dir /var/lib/shoal/other --run-dir /run/other
     expect_soon 10 "the founder of another cluster runs" machine_exec m6 shoal --server unix:/run/other/shoal.sock status
-    machine_exec m6 bash -c 'umask 077; shoal --server unix:/run/other/shoal.sock token >/etc/shoal/other'
+    machine_exec m6 bash -c 'umask 077; shoal token --data-dir /var/lib/shoal/other >/etc/shoal/other'
     machine_signal m6 founder KILL
     before=$(refused m1)
     machine_agent_start m6 --join "$(machine_address m1)" --token-file /etc/shoal/other

@@ -10,6 +10,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: late}
 spec:
+  terminationGracePeriodSeconds: 1
   containers:
     - {name: main, image: 'shoal.example/$tag:1', imagePullPolicy: IfNotPresent, command: [/bin/sleep, '1000']}
 YAML
@@ -44,6 +45,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: counter}
 spec:
+  terminationGracePeriodSeconds: 1
   containers:
     - name: main
       image: shoal.example/busybox:1

@@ -21,6 +21,9 @@ soon() {
     say "ok: $what"
 }
 phase_is() { shoal get pod "$1" -o json | grep -q "\"phase\": *\"$2\""; }
+# running COMMAND_LINE: the pids of the processes with it.
+running() { ps -o pid,args | awk -v wanted="$1" '{ pid = $1; $1 = ""; if (substr($0, 2) == wanted) print pid }'; }
+none_runs() { [ -z "$(running 'sleep 1000')" ] && ! ps -o args | grep -q '[n]ginx'; }
 described() { shoal describe pod "$1" | grep -q "$2"; }
 
 [ -e /sys/fs/cgroup/cgroup.controllers ] || fail "this is not cgroup v2"
@@ -80,16 +83,16 @@ soon 10 "describe says OOMKilled" described eater OOMKilled
 
 kill -9 "$agent"
 # The containers live on, and the next agent finds them.
-worker=$(pgrep -f 'sleep 1000')
+worker=$(running 'sleep 1000')
 [ -n "$worker" ] || fail "the container died with its agent"
 shoal agent --name vm >>/run/agent.log 2>&1 &
 soon 30 "the restarted agent answers" shoal status
 soon 20 "it has the pod" phase_is worker Running
-[ "$(pgrep -f 'sleep 1000')" = "$worker" ] || fail "the container was restarted"
+[ "$(running 'sleep 1000')" = "$worker" ] || fail "the container was restarted"
 say "ok: the container is the same process"
 
 for pod in worker web eater; do
     shoal delete pod "$pod" || fail "delete $pod"
 done
-soon 60 "no container is left" sh -c '! pgrep -f "sleep 1000" && ! pgrep nginx'
+soon 60 "no container is left" none_runs
 say "all is well"
