@@ -147,7 +147,8 @@ void brain_each_object(const struct brain *brain, const char *prefix, brain_obje
 /* Earlier and losing versions, newest first, the current one left out. */
 void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit,
                         void *context);
-/* It knows what its peers know, as far as it can tell: false for a moment after the start of a member that has peers. */
+/* It knows what its peers know, as far as it can tell: false for a moment after the start of a
+ * member that has peers. */
 bool brain_synced(const struct brain *brain);
 /* The newest version seen: a list's resourceVersion. */
 uint64_t brain_hlc(const struct brain *brain);

@@ -35,6 +35,8 @@ struct agent_pod {
     uint8_t uid[16];
     bool in_runtime; /* runtime knows it; else it waits for an image */
     bool stop_asked;
+    bool remains; /* what the runtime has of it died with the machine and is being removed: no news
+                     for the brain */
     bool start_when_gone; /* the remains of an earlier life are being removed first */
     char *key;            /* "namespace/name" */
     struct buf tag;

@@ -133,8 +133,8 @@ static void on_local(uv_stream_t *listener, int status)
         local_drop(local);
 }
 
-/* Clients are let in when the agent knows what its peers know: one that has just come back would deny what was written
- * while it was away. Peers that do not answer are not waited for. */
+/* Clients are let in when the agent knows what its peers know: one that has just come back would
+ * deny what was written while it was away. Peers that do not answer are not waited for. */
 static void listen_when_synced(struct agent *agent)
 {
     bool waited = agent_now().boot_ms >= agent->opened_boot_ms + SYNC_WAIT_MS;
@@ -143,8 +143,8 @@ static void listen_when_synced(struct agent *agent)
     int status = uv_listen((uv_stream_t *)&agent->socket, 128, on_local);
     agent->listening = true;
     if (status < 0) {
-        (void)error_set(&agent->fatal, ERROR_IO, "cannot listen on %s/shoal.sock: %s", agent->options->run_dir,
-                        uv_strerror(status));
+        (void)error_set(&agent->fatal, ERROR_IO, "cannot listen on %s/shoal.sock: %s",
+                        agent->options->run_dir, uv_strerror(status));
         agent_stop(agent);
     }
 }

@@ -217,7 +217,6 @@ static void try_start(struct agent *agent, struct agent_pod *pod)
 void pods_start(struct agent *agent, const struct effect *effect)
 {
     struct agent_pod *pod = find(agent, effect->pod_uid);
-    bool remains = pod != NULL;
     if (pod == NULL)
         pod = add(agent, effect->pod_uid);
     buf_clear(&pod->tag);
@@ -227,7 +226,7 @@ void pods_start(struct agent *agent, const struct effect *effect)
     buf_append(&pod->tag, effect->payload.data, effect->payload.size_bytes);
     buf_append(&pod->body, effect->body.data, effect->body.size_bytes);
     pod->message[0] = '\0';
-    if (remains && pod->in_runtime)
+    if (pod->remains)
         pod->start_when_gone = true;
     else
         try_start(agent, pod);
@@ -241,10 +240,14 @@ void pods_stop(struct agent *agent, const struct effect *effect)
     uint32_t grace_ms =
         effect->duration_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)effect->duration_ms;
     pod_id_format(effect->pod_uid, id);
-    if (pod != NULL)
-        pod->stop_asked = true;
     if (pod == NULL)
         pod = add(agent, effect->pod_uid);
+    if (pod->remains) { /* it was never started again */
+        pod->start_when_gone = false;
+        (void)defer_status(agent, pod, WIRE_CLAIM_STATE_RELEASED, "", "");
+        return;
+    }
+    pod->stop_asked = true;
     if (runtime_stop_pod(agent->runtime, id, grace_ms, (const char *)effect->text.data, &error) ==
         0) {
         pod->in_runtime = true;
@@ -272,20 +275,26 @@ void pods_try_waiting(struct agent *agent)
 
 /* ---- what the runtime says */
 
+/* The remains of an earlier life are gone: start the new one, if it was asked for meanwhile. */
+static void on_remains_gone(struct agent *agent, struct agent_pod *pod)
+{
+    bool start = pod->start_when_gone;
+    pod->remains = pod->start_when_gone = pod->stop_asked = pod->in_runtime = false;
+    if (!start) {
+        unpin(agent, pod->uid);
+        drop(agent, pod);
+        return;
+    }
+    try_start(agent, pod);
+    agent_step(agent, &(struct event){.kind = EVENT_TIMER}); /* tells what try_start deferred */
+}
+
 static void on_gone(struct agent *agent, struct agent_pod *pod, struct event *event)
 {
-    if (pod != NULL && pod->start_when_gone) {
-        pod->start_when_gone = false;
-        pod->stop_asked = false;
-        pod->in_runtime = false;
-        try_start(agent, pod);
-        event->kind = EVENT_TIMER;
-    } else {
-        event->pod.refused = pod != NULL && !pod->stop_asked;
-        unpin(agent, event->pod.pod_uid);
-        if (pod != NULL)
-            drop(agent, pod);
-    }
+    event->pod.refused = pod != NULL && !pod->stop_asked;
+    unpin(agent, event->pod.pod_uid);
+    if (pod != NULL)
+        drop(agent, pod);
 }
 
 static void on_status(void *user, const struct runtime_status *status)
@@ -297,10 +306,13 @@ static void on_status(void *user, const struct runtime_status *status)
         return;
     brain_pod_of(status, containers, &event.pod);
     struct agent_pod *pod = find(agent, event.pod.pod_uid);
+    if (pod != NULL && pod->remains) {
+        if (status->gone)
+            on_remains_gone(agent, pod);
+        return;
+    }
     if (status->gone)
         on_gone(agent, pod, &event);
-    else if (pod != NULL && pod->start_when_gone)
-        return; /* the remains of an earlier life are nobody's business */
     agent_step(agent, &event);
 }
 
@@ -323,7 +335,7 @@ static void on_adopted(void *user, const struct runtime_status *status, bool los
     if (lost && !finished) {
         /* The machine restarted: whether the slot is still ours the brain decides; here only
          * remains are left. */
-        pod->stop_asked = true;
+        pod->remains = true;
         (void)runtime_stop_pod(agent->runtime, status->id, 0, "the machine restarted", &error);
         agent_log(agent, "pod %s does not run any more", status->id);
         return;
