@@ -100,14 +100,19 @@ struct control_output control_output_of(struct brain *brain)
     };
 }
 
-void records_say_complete(struct brain *brain)
+static void restate_status(struct brain *brain)
 {
     struct wire_resources allocated;
     struct wire_device_count devices[PLACE_DEVICES_MAX];
-    brain->claims_complete = true;
-    brain->claims_complete_boot_ms = BOOT_MS_NEVER;
     place_ledger_allocated(control_ledger(brain->control), &allocated, devices);
     publish_status(brain, &allocated);
+}
+
+void records_say_complete(struct brain *brain)
+{
+    brain->claims_complete = true;
+    brain->claims_complete_boot_ms = BOOT_MS_NEVER;
+    restate_status(brain);
 }
 
 /* ---- changes of the store */
@@ -196,6 +201,26 @@ static void mark_slot(struct brain *brain, const struct wire_message *message)
                                brain->now.boot_ms);
 }
 
+/* Somebody holds a newer record of ours than we do: what we stand by is said again, newer. */
+static void contradict(struct brain *brain, const struct wire_message *message)
+{
+    struct store_change change;
+    if (message->type == WIRE_MESSAGE_NODE_STATUS)
+        restate_status(brain);
+    if (message->type != WIRE_MESSAGE_CLAIM)
+        return;
+    const struct wire_claim *held =
+        store_claim(brain->store, brain->node, message->as.claim.pod_uid);
+    struct wire_claim claim;
+    if (held != NULL) {
+        claim = *held;
+        (void)store_write_claim(brain->store, brain->now, &claim, &change);
+    } else {
+        (void)store_release_foreign(brain->store, brain->now, &message->as.claim, &claim, &change);
+    }
+    record_changed(brain, &change);
+}
+
 void records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
 {
     struct store_change change;
@@ -208,11 +233,6 @@ void records_apply(struct brain *brain, const struct wire_message *message, stru
     record_changed(brain, &change);
     if (change.visible || change.spread)
         mark_slot(brain, message);
-    if (verdict == STORE_FOREIGN_OWN && message->type == WIRE_MESSAGE_CLAIM &&
-        brain->adoption_done) {
-        struct wire_claim released;
-        (void)store_release_foreign(brain->store, brain->now, &message->as.claim, &released,
-                                    &change);
-        record_changed(brain, &change);
-    }
+    if (verdict == STORE_FOREIGN_OWN && brain->adoption_done)
+        contradict(brain, message);
 }
