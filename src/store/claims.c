@@ -134,6 +134,15 @@ static bool is_full(const struct store *store, enum record_kind kind)
     return kind == RECORD_DECLINE && store->declines_count >= store->config.declines_max;
 }
 
+/* Node statuses by nodes_max; own pods by what the node's ledger admits, and what runs must be said. A
+ * claim of ours that only others know of (a new ghost) counts like anybody's. */
+static bool is_bounded_elsewhere(const struct arrival *arrival, bool is_new)
+{
+    if (arrival->key.kind == RECORD_CLAIM)
+        return arrival->origin == STORE_LOCAL && (!is_new || !arrival->ghost);
+    return arrival->key.kind == RECORD_STATUS || arrival->key.kind == RECORD_COMPLETE;
+}
+
 /* Keeps the record, which is newer than the one at `id` (INDEX_NONE: there is none). */
 static enum store_verdict keep(struct arrival *arrival, uint32_t id, struct bytes encoded)
 {
@@ -142,9 +151,8 @@ static enum store_verdict keep(struct arrival *arrival, uint32_t id, struct byte
     size_t old_bytes = is_new ? 0 : record_at(store, id)->blob_bytes;
     bool fits =
         encoded.size_bytes <= old_bytes || store_bytes_fit(store, encoded.size_bytes - old_bytes);
-    /* Node statuses are bounded by nodes_max. */
-    bool is_status = arrival->key.kind == RECORD_STATUS || arrival->key.kind == RECORD_COMPLETE;
-    if (!is_status && (!fits || (is_new && is_full(store, arrival->key.kind))))
+    if (!is_bounded_elsewhere(arrival, is_new) &&
+        (!fits || (is_new && is_full(store, arrival->key.kind))))
         return STORE_LIMIT;
     bool was_shown = !is_new && !record_at(store, id)->ghost, was_counted = false;
     if (is_new) {

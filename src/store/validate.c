@@ -10,8 +10,8 @@ struct recount {
     uint64_t buckets[STORE_BUCKETS_COUNT];
     uint64_t versions;
     size_t versions_bytes, records_bytes;
-    uint32_t settled, tombstones, claims, released, declines, shown_claims, shown_declines, hashed,
-        timers;
+    uint32_t settled, tombstones, claims, own_claims, released, declines, shown_claims,
+        shown_declines, hashed, timers;
     uint64_t newest_hlc;
 };
 
@@ -106,6 +106,7 @@ static void check_record(const struct store *store, uint32_t id, struct recount 
     recount->timers += record->timer != SLAB_NONE;
     recount->hashed += record->kind != RECORD_DECLINE;
     recount->claims += record->kind == RECORD_CLAIM;
+    recount->own_claims += record->kind == RECORD_CLAIM && node->id == store->config.node;
     recount->released += record->kind == RECORD_CLAIM && record->ghost;
     recount->shown_claims += record->kind == RECORD_CLAIM && !record->ghost;
     recount->declines += record->kind == RECORD_DECLINE;
@@ -210,7 +211,7 @@ void store_validate(const struct store *store)
     ASSERT(recount.claims == store->claims_count &&
            recount.released == store->claims_released_count);
     ASSERT(recount.declines == store->declines_count);
-    ASSERT(store->claims_count <= store->config.claims_max &&
+    ASSERT(store->claims_count <= store->config.claims_max + recount.own_claims &&
            store->declines_count <= store->config.declines_max);
     ASSERT(recount.newest_hlc <= store->hlc.latest);
     wall_ms_t newest_ms = hlc_wall_ms(recount.newest_hlc);

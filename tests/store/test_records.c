@@ -115,6 +115,15 @@ START_TEST(limits_have_a_verdict)
     struct wire_node_status own = make_status(0, 0, 0, true);
     struct store_change change;
     ck_verdict(store_write_node_status(store, at_ms(0), &own, &change), STORE_NEW);
+    /* What runs here must be said. */
+    struct wire_claim mine = make_claim(0, 0, 0, 4, 9, 3);
+    ck_verdict(store_write_claim(store, at_ms(0), &mine, &change), STORE_NEW);
+    mine.state = WIRE_CLAIM_STATE_RELEASED;
+    ck_verdict(store_write_claim(store, at_ms(0), &mine, &change), STORE_REPLACED);
+    /* A pod that only others know of is denied as far as there is room. */
+    struct wire_claim foreign = make_claim(1, 100, 900, 5, 9, 4);
+    struct wire_claim released;
+    ck_verdict(store_release_foreign(store, at_ms(0), &foreign, &released, &change), STORE_LIMIT);
 }
 END_TEST
 
