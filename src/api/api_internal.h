@@ -124,7 +124,8 @@ bool discovery_handle(struct api_connection *connection);
 json_t *present_object(struct api *api, const struct brain_object *object,
                        const struct spec_kind_info *kind);
 json_t *present_time(wall_ms_t wall_ms);
-/* Text from the cluster. Never NULL: bytes that are no UTF-8 (a program's last words) become '?'. */
+/* Text from the cluster. Never NULL: bytes that are no UTF-8 (a program's last words) become '?'.
+ */
 json_t *present_text(struct bytes text);
 void present_uid(const uint8_t uid[static 16], char text[static 37]);
 json_t *pods_list(struct api *api, const char *namespace_name); /* array */

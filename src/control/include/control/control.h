@@ -62,7 +62,8 @@ void control_free(struct control *control);
 /* Something changed: cheap marks, acted upon by the next control_run. */
 void control_object_changed(struct control *control, const uint8_t workload_uid[static 16],
                             const char *key, boot_ms_t now_boot_ms);
-/* Every UID that ever stood under the name looks again: one of them may have lost it. O(workloads). */
+/* Every UID that ever stood under the name looks again: one of them may have lost it. O(workloads).
+ */
 void control_name_changed(struct control *control, const char *key, boot_ms_t now_boot_ms);
 void control_claims_changed(struct control *control, const uint8_t workload_uid[static 16],
                             boot_ms_t now_boot_ms);
