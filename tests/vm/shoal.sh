@@ -23,6 +23,7 @@ soon() {
 phase_is() { shoal get pod "$1" -o json | grep -q "\"phase\": *\"$2\""; }
 # running COMMAND_LINE: the pids of the processes with it.
 running() { ps -o pid,args | awk -v wanted="$1" '{ pid = $1; $1 = ""; if (substr($0, 2) == wanted) print pid }'; }
+# shellcheck disable=SC2009 # the pattern must not match the command line of pgrep itself
 none_runs() { [ -z "$(running 'sleep 1000')" ] && ! ps -o args | grep -q '[n]ginx'; }
 described() { shoal describe pod "$1" | grep -q "$2"; }
 
