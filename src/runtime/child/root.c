@@ -86,8 +86,8 @@ int root_open_file(int root_fd, const char *path)
         return fd;
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    size_t length = (size_t)(slash - path);
-    if (slash == NULL || length >= sizeof(parent)) {
+    size_t length = slash != NULL ? (size_t)(slash - path) : sizeof(parent);
+    if (length >= sizeof(parent)) {
         errno = EINVAL;
         return -1;
     }

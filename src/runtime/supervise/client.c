@@ -53,10 +53,9 @@ static void deliver(struct keeper_client *client, struct pending *pending,
 static void handle_reply(struct keeper_client *client, const struct decoded *root)
 {
     uint64_t id = decode_u64(root, KEEPER_ID, UINT64_MAX);
-    struct pending *pending;
-    LIST_FOREACH (pending, &client->pending, next)
-        if (pending->id == id)
-            break;
+    struct pending *pending = LIST_FIRST(&client->pending);
+    while (pending != NULL && pending->id != id)
+        pending = LIST_NEXT(pending, next);
     if (pending == NULL)
         return;
     uint64_t code = decode_u64(root, KEEPER_ERROR, UINT32_MAX);
