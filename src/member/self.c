@@ -25,6 +25,15 @@ static void persist_self(struct member_table *table, struct member_output *outpu
     output_payload(output, output_add(output, MEMBER_PERSIST, entry->node), entry->record->encoded);
 }
 
+/* Generations end, too: only somebody who forges our record can get us there. */
+static void stop_exhausted(struct member_table *table, struct member_output *output)
+{
+    output_trace(output, MEMBER_FATAL, member_self(table),
+                 "the generations of %016llx are exhausted, because somebody forged its record: "
+                 "remove the identity and join as a new node",
+                 (unsigned long long)member_self(table));
+}
+
 /* The next incarnation of `value`, never wrapping: at the end of the counter begins a new
  * generation. */
 static void advance(struct member_table *table, struct wire_member value, uint32_t above,
@@ -34,8 +43,13 @@ static void advance(struct member_table *table, struct wire_member value, uint32
     uint32_t incarnation = value.incarnation > above ? value.incarnation : above;
     value.incarnation = incarnation + 1;
     if (incarnation >= INCARNATION_MAX) {
-        value.generation++;
-        value.incarnation = 0;
+        if (generation == UINT64_MAX) {
+            stop_exhausted(table, output);
+            value.incarnation = INCARNATION_MAX;
+        } else {
+            value.generation++;
+            value.incarnation = 0;
+        }
     }
     replace_self(table, &value);
     if (value.generation != generation)
@@ -94,8 +108,7 @@ static void adopt_generation(struct member_table *table, uint64_t generation,
 {
     struct wire_member value = *self_value(table);
     if (generation == UINT64_MAX) {
-        output_trace(output, MEMBER_FATAL, value.node,
-                     "generations are exhausted: remove the identity and join as a new node");
+        stop_exhausted(table, output);
         return;
     }
     value.generation = generation + 1;

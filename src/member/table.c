@@ -82,11 +82,11 @@ static void return_from_leave(struct member_table *table)
 {
     struct wire_member own = *self_value(table);
     own.status = WIRE_MEMBER_STATUS_ALIVE;
-    if (own.incarnation >= INCARNATION_MAX) {
+    if (own.incarnation < INCARNATION_MAX) {
+        own.incarnation++;
+    } else if (own.generation < UINT64_MAX) {
         own.generation++;
         own.incarnation = 0;
-    } else {
-        own.incarnation++;
     }
     roster_replace(&table->roster, table->roster.self, record_new(&own));
     roster_set_status(&table->roster, table->roster.self, MEMBER_ALIVE, &table->prng);

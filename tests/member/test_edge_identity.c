@@ -193,6 +193,29 @@ START_TEST(test_incarnation_can_be_neither_poisoned_nor_wrapped)
 }
 END_TEST
 
+/* A forged record with the largest generation of all: we stop and say why; we do not wrap, and do
+ * not abort. Fails without: stop_exhausted in advance() (self.c). */
+START_TEST(test_generations_end_with_a_reason)
+{
+    struct cluster *cluster = cluster_of_joined(3, 50);
+    struct wire_member record = cluster_record(cluster, 0);
+    record.generation = UINT64_MAX - 1;
+    struct wire_message forged = record_message(&record);
+    ck_assert_int_eq(cluster_deliver(cluster, 1, 0, MEMBER_VIA_DATAGRAM, &forged), MEMBER_OK);
+    ck_assert_uint_eq(cluster_view(cluster, 0, 0).record->generation, UINT64_MAX);
+    ck_assert_str_eq(cluster->hosts[0].fatal, "");
+    forged.as.member.generation = UINT64_MAX;
+    forged.as.member.incarnation = 4000000000u;
+    (void)cluster_deliver(cluster, 1, 0, MEMBER_VIA_DATAGRAM, &forged);
+    ck_assert_str_ne(cluster->hosts[0].fatal, "");
+    ck_assert_uint_eq(cluster_view(cluster, 0, 0).record->generation, UINT64_MAX);
+    cluster_leave(cluster, 0);
+    member_start(cluster->hosts[0].table, cluster_instant(cluster), &cluster->hosts[0].output);
+    member_validate(cluster->hosts[0].table);
+    cluster_free(cluster);
+}
+END_TEST
+
 /* anchors.md: stale dead(inc 100) against a restarted inc 1 must be echoed back, so that it can
  * refute. Here the disk was lost and the clock set back, so that the generation is smaller too.
  * Fails without: adopt_generation (self.c), or without both take_older's answer (records.c) and
@@ -511,6 +534,7 @@ int main(void)
     tcase_add_test(tcase, test_dead_at_10_over_dead_at_1_then_late_alive_at_2);
     tcase_add_test(tcase, test_accusation_of_an_unknown_node_is_kept_and_the_node_asked_for);
     tcase_add_test(tcase, test_incarnation_can_be_neither_poisoned_nor_wrapped);
+    tcase_add_test(tcase, test_generations_end_with_a_reason);
     tcase_add_test(tcase, test_smaller_generation_after_a_lost_disk_rises_above_its_past);
     tcase_add_test(tcase, test_ping_for_an_old_identity_is_not_answered);
     tcase_add_test(tcase, test_same_address_new_id_replaces_the_old_quickly);
