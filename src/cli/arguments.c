@@ -83,12 +83,16 @@ static int refuse_unknown(const struct cli_arguments *arguments, const char *wor
     return error_set(error, ERROR_INVALID, "unknown option %s", typed);
 }
 
-/* "json|yaml|name" are choices, "FILE" is anything. */
+bool arguments_has_choices(const struct cli_option *option)
+{
+    return option->value != NULL && option->value[0] >= 'a' && option->value[0] <= 'z';
+}
+
 static bool is_choice(const struct cli_option *option, const char *value)
 {
     const char *list = option->value;
     size_t length = strlen(value);
-    if (strchr(list, '|') == NULL)
+    if (!arguments_has_choices(option))
         return true;
     while (*list != '\0') {
         size_t choice = strcspn(list, "|");

@@ -34,6 +34,8 @@ int arguments_parse(struct cli_arguments *arguments, int argc, char **argv, bool
 /* Takes over what was given before the command's name. */
 void arguments_inherit(struct cli_arguments *arguments, const struct cli_arguments *before);
 
+/* Whether its value is one of a list, "json|yaml", and not anything, "FILE". */
+bool arguments_has_choices(const struct cli_option *option);
 /* A whole number from `minimum` to `maximum`; untouched when the option was not given. */
 int arguments_number(const struct cli_arguments *arguments, const char *name, long minimum,
                      long maximum, long *ret_number, struct error *error);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "arguments.h"
 #include "base/buf.h"
 #include "output.h"
 #include "spec/kind.h"
@@ -61,7 +62,7 @@ static void bash_values(FILE *out, const struct cli_option *options)
             (void)fprintf(out, "        -%c|--%s) ", options->letter, options->name);
         else
             (void)fprintf(out, "        --%s) ", options->name);
-        if (strchr(options->value, '|') != NULL) {
+        if (arguments_has_choices(options)) {
             struct buf choices = BUF_INIT;
             buf_append_text(&choices, options->value);
             for (size_t i = 0; i < choices.size_bytes; i++)
@@ -191,7 +192,7 @@ static void fish_options(FILE *out, const char *condition, const struct cli_opti
         (void)fprintf(out, "complete -c shoal -n '%s' -l %s", condition, options->name);
         if (options->letter != '\0')
             (void)fprintf(out, " -s %c", options->letter);
-        if (options->value != NULL && strchr(options->value, '|') != NULL) {
+        if (arguments_has_choices(options)) {
             (void)fputs(" -x -a '", out);
             for (const char *c = options->value; *c != '\0'; c++)
                 (void)fputc(*c == '|' ? ' ' : *c, out);
@@ -205,37 +206,52 @@ static void fish_options(FILE *out, const char *condition, const struct cli_opti
     }
 }
 
+static void fish_summary(FILE *out, const char *condition, const char *word, const char *summary)
+{
+    (void)fprintf(out, "complete -c shoal -n '%s' -a %s -d '", condition, word);
+    fish_text(out, summary);
+    (void)fputs("'\n", out);
+}
+
+/* The words of a command's name. */
+static void fish_name(FILE *out, const struct cli_command *command)
+{
+    struct buf condition = BUF_INIT;
+    size_t length = strcspn(command->name, " ");
+    if (command->name[length] == '\0') {
+        fish_summary(out, "__shoal_at 1", command->name, command->summary);
+        return;
+    }
+    (void)fprintf(out, "complete -c shoal -n '__shoal_at 1' -a %.*s\n", (int)length, command->name);
+    buf_printf(&condition, "__shoal_at 2; and __shoal_in %.*s", (int)length, command->name);
+    fish_summary(out, buf_text(&condition), command->name + length + 1, command->summary);
+    buf_fini(&condition);
+}
+
 static bool fish_command(void *context, const struct cli_command *command)
 {
     const struct writer *writer = context;
     FILE *out = writer->out;
     struct buf condition = BUF_INIT;
-    size_t length = strcspn(command->name, " ");
-    bool grouped = command->name[length] == ' ';
-    buf_printf(&condition, "__fish_seen_subcommand_from %.*s", (int)length, command->name);
-    if (grouped)
-        (void)fprintf(out, "complete -c shoal -n '%s' -f -a %s -d '", buf_text(&condition),
-                      command->name + length + 1);
-    else
-        (void)fprintf(out, "complete -c shoal -n __fish_use_subcommand -f -a %s -d '",
-                      command->name);
-    fish_text(out, command->summary);
-    (void)fputs("'\n", out);
-    if (grouped) {
-        buf_printf(&condition, "; and __fish_seen_subcommand_from %s", command->name + length + 1);
-        (void)fprintf(out, "complete -c shoal -n __fish_use_subcommand -f -a %.*s\n", (int)length,
-                      command->name);
-    }
+    buf_printf(&condition, "__shoal_in %s", command->name);
+    fish_name(out, command);
     if (command->operands == CLI_OPERANDS_KINDS) {
-        (void)fprintf(out, "complete -c shoal -n '%s' -f -a '", buf_text(&condition));
+        (void)fprintf(out, "complete -c shoal -n '%s' -a '", buf_text(&condition));
         words_of_kinds(out);
         (void)fputs("'\n", out);
+    } else if (command->operands == CLI_OPERANDS_COMMANDS) {
+        (void)fprintf(out, "complete -c shoal -n '%s' -a '", buf_text(&condition));
+        all_first_words(writer->cli, out);
+        (void)fputs("'\n", out);
+    } else if (command->operands == CLI_OPERANDS_SHELLS) {
+        (void)fprintf(out, "complete -c shoal -n '%s' -a 'bash zsh fish'\n", buf_text(&condition));
     } else if (command->operands == CLI_OPERANDS_FILES) {
         (void)fprintf(out, "complete -c shoal -n '%s' -F\n", buf_text(&condition));
     }
     fish_options(out, buf_text(&condition), command->options);
     if (command->remote)
         fish_options(out, buf_text(&condition), cli_options_remote);
+    fish_options(out, buf_text(&condition), cli_options_help);
     buf_fini(&condition);
     return true;
 }
@@ -244,6 +260,14 @@ static void write_fish(const struct cli *cli, FILE *out)
 {
     struct writer writer = {.cli = cli, .out = out};
     (void)fputs("# fish completion of shoal: shoal completion fish | source\n"
+                "function __shoal_at # so many words are there\n"
+                "    test (count (commandline -opc)) -eq $argv[1]\n"
+                "end\n"
+                "function __shoal_in # they begin with shoal and these\n"
+                "    set -l words (commandline -opc)\n"
+                "    test \"$words[2]\" = $argv[1]; or return 1\n"
+                "    test (count $argv) -eq 1; or test \"$words[3]\" = $argv[2]\n"
+                "end\n"
                 "complete -c shoal -f\n",
                 out);
     cli_each_command(cli, fish_command, &writer);

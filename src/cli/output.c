@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,11 +64,19 @@ void output_warning(struct cli *cli, const char *text)
     buf_fini(&plain);
 }
 
+/* Whoever read it has had enough: no failure to speak of. */
+static bool is_closed_pipe(FILE *file)
+{
+    struct pollfd poll_fd = {.fd = fileno(file), .events = POLLOUT};
+    return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR) != 0;
+}
+
 int output_finish(struct cli *cli, int code)
 {
     if (fflush(cli->io.out) == 0 && ferror(cli->io.out) == 0)
         return code;
-    if (errno != EPIPE)
-        (void)fprintf(cli->io.err, "shoal: cannot write the output: %s\n", strerror(errno));
+    if (!is_closed_pipe(cli->io.out))
+        (void)fprintf(cli->io.err, "shoal: cannot write the output: %s\n",
+                      errno != 0 ? strerror(errno) : "it failed");
     return CLI_FAILURE;
 }

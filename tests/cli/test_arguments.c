@@ -40,6 +40,7 @@ static const struct misuse misuses[] = {
     {{"logs", "x", "--since", "5"}, 2, "--since: a duration is written as"},
     {{"image", "load"}, 2, "name an archive"},
     {{"status", "x"}, 2, "'x' is too much"},
+    {{"status", "-o", "yaml"}, 2, "--output is one of json, not 'yaml'"},
     {{"completion", "tcsh"}, 2, "name the shell: bash, zsh or fish"},
     {{"help", "gte"}, 2, "unknown command 'gte'; did you mean 'get'?"},
     {{"--sevrer", "x", "get", "pods"}, 2, "unknown option --sevrer; did you mean --server?"},

@@ -19,12 +19,13 @@ struct cli;
 struct cli_arguments;
 
 struct cli_option {
-    const char *name;  /* "follow", without dashes; NULL ends a list */
-    char letter;       /* 'f'; '\0': none */
-    const char *value; /* how the help calls its value: "FILE", "json|yaml" (then checked and
-                          completed); NULL: a flag, also understood as --name=true|false */
-    const char *help;  /* one sentence without full stop */
-    bool many;         /* may be given more than once */
+    const char *name; /* "follow", without dashes; NULL ends a list */
+    char letter;      /* 'f'; '\0': none */
+    /* How the help calls its value: in capitals what may be anything, "FILE"; else the choices,
+     * "json|yaml", which are checked. NULL: a flag, also understood as --name=true|false. */
+    const char *value;
+    const char *help; /* one sentence without full stop */
+    bool many;        /* may be given more than once */
 };
 
 /* What a shell may offer for an operand. */
