@@ -82,8 +82,8 @@ void rig_init(struct rig *rig)
     snprintf(rig->data_dir, sizeof(rig->data_dir), "%s/data", rig->dir);
     snprintf(rig->run_dir, sizeof(rig->run_dir), "%s/run", rig->dir);
     snprintf(rig->image_dir, sizeof(rig->image_dir), "%s/image", rig->dir);
-    snprintf(rig->cgroup_parent, sizeof(rig->cgroup_parent), "shoal-test-%d/%u", (int)getpid(),
-             number);
+    snprintf(rig->cgroup_parent, sizeof(rig->cgroup_parent), "shoal-test-%d/%d-%u", (int)runner_pid,
+             (int)getpid(), number);
     ck_assert_int_eq(fs_make_dirs(rig->image_dir, 0755), 0);
     make_image(rig);
     rig->layers[0] = rig->image_dir;

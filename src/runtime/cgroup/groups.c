@@ -206,6 +206,57 @@ static int fill_cpuset(const char *mount, const char *name, struct error *error)
     return 0;
 }
 
+/* One controller for the groups below a directory. Nothing is written when it is on already. */
+static int enable_below(const char *directory, const char *controller, struct error *error)
+{
+    char path[GROUPS_NAME_BYTES_MAX + 600];
+    char text[4096];
+    char word[72];
+    snprintf(path, sizeof(path), "%s/cgroup.subtree_control", directory);
+    if (fs_read_text(path, text + 1, sizeof(text) - 2) < 0)
+        return error_set_errno(error, errno, "%s", path);
+    text[0] = ' ';
+    text[strcspn(text, "\n")] = 0;
+    strcat(text, " "); /* NOLINT: one byte was kept for it */
+    snprintf(word, sizeof(word), " %s ", controller);
+    if (strstr(text, word) != NULL)
+        return 0;
+    snprintf(word, sizeof(word), "+%s", controller);
+    if (fs_put_text(path, word) == 0)
+        return 0;
+    error_set_errno(error, errno, "switch the %s controller on in %s", controller, directory);
+    if (error->errnum == EBUSY)
+        error_prefix(error, "processes are in that cgroup, which cgroup v2 forbids");
+    return -1;
+}
+
+/* v2 hands controllers down level by level (cgroup-v2.rst, "Top-down Constraint"). libcgroup 2.0.2
+ * begins one level below the root, where it is not allowed to unless the root has done it. */
+static int enable_controllers(const struct groups *groups, struct error *error)
+{
+    for (unsigned i = 0; i < groups->hierarchies_count; i++) {
+        const struct group_hierarchy *hierarchy = &groups->hierarchies[i];
+        char directory[GROUPS_NAME_BYTES_MAX + 600];
+        const char *at = groups->parent;
+        if (!hierarchy->v2 || hierarchy->by_hand)
+            continue;
+        snprintf(directory, sizeof(directory), "%s", hierarchy->mount);
+        for (;;) {
+            if (enable_below(directory, hierarchy->controller, error) < 0)
+                return -1;
+            if (*at == 0)
+                break;
+            at += strcspn(at, "/");
+            snprintf(directory, sizeof(directory), "%s/%.*s", hierarchy->mount,
+                     (int)(at - groups->parent), groups->parent);
+            at += strspn(at, "/");
+            if (fs_make_dirs(directory, 0755) < 0)
+                return error_set_errno(error, errno, "cgroup %s", directory);
+        }
+    }
+    return 0;
+}
+
 static bool parent_is_sane(const char *parent)
 {
     if (parent[0] == 0 || parent[0] == '/' || strlen(parent) > 200)
@@ -230,7 +281,8 @@ int groups_open(struct groups *groups, const char *parent, struct error *error)
                          parent);
     snprintf(groups->parent, sizeof(groups->parent), "%s", parent);
     char name[GROUPS_NAME_BYTES_MAX];
-    if (discover(groups, error) < 0 || make_group(groups, groups->parent, true, NULL, 0, error) < 0)
+    if (discover(groups, error) < 0 || enable_controllers(groups, error) < 0 ||
+        make_group(groups, groups->parent, true, NULL, 0, error) < 0)
         return -1;
     for (unsigned i = 0; i < groups->hierarchies_count; i++)
         if (!groups->hierarchies[i].v2 &&
