@@ -259,10 +259,13 @@ START_TEST(why_a_probe_failed)
     spec.pod.restart_policy = RUNTIME_RESTART_ALWAYS;
     spec.containers[0].liveness_probe = (struct runtime_probe){
         .action = {.kind = broken[_i].kind, .path = broken[_i].path, .port = broken[_i].port},
-        .initial_delay_ms = 500,
+
         .period_ms = 50,
         .timeout_ms = 300,
         .failure_threshold = 1};
+    /* Not before the server listens. */
+    make_probe(&spec.containers[0].startup_probe, RUNTIME_ACTION_TCP);
+    spec.containers[0].startup_probe.failure_threshold = 1000000;
     spec.pod.grace_ms = 1;
     rig_start(&rig, &spec);
     rig_wait_restarts(&rig, 1, 1);

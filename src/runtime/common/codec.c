@@ -161,10 +161,87 @@ void encode_raw(struct encoder *encoder, uint32_t key, const struct buf *value)
     buf_append(encoder->out, value->data, value->size_bytes);
 }
 
+/* Big-endian number of `width` bytes. */
+static uint64_t number_at(const uint8_t *data, size_t width)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < width; i++)
+        value = value << 8 | data[i];
+    return value;
+}
+
+/*
+ * What an item's head says (msgpack spec, "Overview"): bytes of the head, then bytes of contents,
+ * then items inside. False when the data ends before the head does.
+ */
+static bool read_head(const uint8_t *data, size_t size_bytes, size_t *ret_head,
+                      uint64_t *ret_contents, uint64_t *ret_items)
+{
+    static const uint8_t fixed[] = {
+        /* c0 */ 0,     0, 0, 0, /* bin */ 0, 0, 0, /* ext */ 0, 0, 0,
+        /* ca */ 4,     8, 1, 2, 4,           8, 1, 2,           4, 8,
+        /* fixext */ 2, 3, 5, 9, 17};
+    uint8_t first = data[0];
+    size_t width = 0;
+    *ret_contents = *ret_items = 0;
+    *ret_head = 1;
+    if (first < 0x80 || first >= 0xe0)
+        return true;
+    if (first < 0xc0) {
+        *ret_items = first < 0x90 ? 2 * (first & 15u) : first < 0xa0 ? first & 15u : 0;
+        *ret_contents = first >= 0xa0 ? first & 31u : 0;
+        return true;
+    }
+    if (first <= 0xd8)
+        *ret_contents = fixed[first - 0xc0];
+    if (first >= 0xc4 && first <= 0xc9)
+        width = (size_t)1 << ((first - 0xc4) % 3);
+    else if (first >= 0xd9 && first <= 0xdb)
+        width = (size_t)1 << (first - 0xd9);
+    else if (first >= 0xdc)
+        width = first & 1 ? 4 : 2;
+    if (size_bytes < 1 + width)
+        return false;
+    uint64_t count = number_at(data + 1, width);
+    *ret_head = 1 + width;
+    if (first >= 0xde)
+        *ret_items = 2 * count;
+    else if (first >= 0xdc)
+        *ret_items = count;
+    else if (width > 0)
+        *ret_contents = count + (first >= 0xc7 && first <= 0xc9 ? 1 : 0);
+    return true;
+}
+
+/* msgpack-c allocates what a head promises before it looks whether it is there: look first.
+ * O(size). */
+static bool keeps_its_promises(const uint8_t *data, size_t size_bytes)
+{
+    uint64_t pending = 1; /* items still to come; each is a byte at least */
+    size_t at = 0;
+    while (pending > 0) {
+        size_t head;
+        uint64_t contents;
+        uint64_t items;
+        if (at >= size_bytes || !read_head(data + at, size_bytes - at, &head, &contents, &items))
+            return false;
+        at += head;
+        if (contents > size_bytes - at || items > size_bytes - at)
+            return false;
+        at += (size_t)contents;
+        pending += items - 1;
+        if (pending > size_bytes - at)
+            return false;
+    }
+    return true;
+}
+
 int decoder_init(struct decoder *decoder, struct arena *arena, const void *data, size_t size_bytes,
                  struct decoded *ret_root, struct error *error)
 {
     size_t offset = 0;
+    if (!keeps_its_promises(data, size_bytes))
+        return error_set(error, ERROR_CORRUPT, "not a msgpack map of %zu bytes", size_bytes);
     msgpack_unpacked_init(&decoder->unpacked);
     decoder->arena = arena;
     decoder->bad = false;
