@@ -326,8 +326,14 @@ static void delete_object(struct api_connection *connection, const struct resour
                         "the namespace default cannot be deleted");
         return;
     }
-    const struct brain_request request = {.verb = BRAIN_DELETE, .key = spec_key_format(&key, text)};
-    if (path->kind->kind == SPEC_KIND_NAMESPACE && namespace_exists(connection->api, path->name))
+    const char *dry_run = request_query(&connection->request, "dryRun");
+    const struct brain_request request = {
+        .verb = BRAIN_DELETE,
+        .key = spec_key_format(&key, text),
+        .dry_run = dry_run != NULL && strcmp(dry_run, "All") == 0,
+    };
+    if (!request.dry_run && path->kind->kind == SPEC_KIND_NAMESPACE &&
+        namespace_exists(connection->api, path->name))
         delete_contents(connection->api, path->name);
     submit(connection, path->kind, text, &request);
 }
@@ -432,7 +438,7 @@ static void get_object(struct api_connection *connection, const struct resource_
 void objects_handle(struct api_connection *connection, const struct resource_path *path)
 {
     enum http_method method = connection->request.method;
-    if (method == HTTP_GET && path->name == NULL)
+    if ((method == HTTP_GET || method == HTTP_HEAD) && path->name == NULL)
         list_objects(connection, path);
     else if (method == HTTP_GET || method == HTTP_HEAD)
         get_object(connection, path);
