@@ -63,26 +63,31 @@ static int allow(scmp_filter_ctx context, const char *names)
     return 0;
 }
 
+/* Allows a call when its first argument compares like that; with SCMP_CMP_MASKED_EQ `mask` comes
+ * first. */
+static int allow_if(scmp_filter_ctx context, int call, enum scmp_compare compare, uint64_t value,
+                    uint64_t masked_value)
+{
+    const struct scmp_arg_cmp condition = {
+        .arg = 0, .op = compare, .datum_a = value, .datum_b = masked_value};
+    return seccomp_rule_add_array(context, SCMP_ACT_ALLOW, call, 1, &condition);
+}
+
 /* Calls whose arguments matter. */
 static int allow_conditional(scmp_filter_ctx context, uint64_t caps_mask)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof(personalities) / sizeof(personalities[0]); i++)
-        result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, personalities[i]));
+        result = allow_if(context, SCMP_SYS(personality), SCMP_CMP_EQ, personalities[i], 0);
     /* AF_VSOCK (40) reaches the hypervisor; AF_ALG (38) had holes: neither is for containers. */
     if (result == 0)
-        result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_LT, AF_ALG));
+        result = allow_if(context, SCMP_SYS(socket), SCMP_CMP_LT, AF_ALG, 0);
     if (result == 0)
-        result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, AF_ALG + 1));
+        result = allow_if(context, SCMP_SYS(socket), SCMP_CMP_EQ, AF_ALG + 1, 0);
     if (result == 0)
-        result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_GT, AF_VSOCK));
+        result = allow_if(context, SCMP_SYS(socket), SCMP_CMP_GT, AF_VSOCK, 0);
     if (result == 0 && (caps_mask & BIT(CAP_SYS_ADMIN)) == 0) {
-        result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                                  SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACE_FLAGS, 0));
+        result = allow_if(context, SCMP_SYS(clone), SCMP_CMP_MASKED_EQ, NAMESPACE_FLAGS, 0);
         if (result == 0)
             result = seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     }
