@@ -2,9 +2,10 @@
 #ifndef SHOAL_CLI_AMOUNT_H
 #define SHOAL_CLI_AMOUNT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define AMOUNT_TEXT_BYTES_MAX 32
+#define AMOUNT_TEXT_BYTES_MAX ((size_t)32)
 
 /* "0.25", "2", "1.5" cores. Returns `text`. */
 const char *amount_cores(uint64_t milli, char text[static AMOUNT_TEXT_BYTES_MAX]);

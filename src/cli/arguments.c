@@ -36,7 +36,6 @@ static void fill_tables(const struct cli_arguments *arguments, bool stop_at_oper
                         struct getopt_tables *tables)
 {
     char *at = tables->shorts;
-    *tables = (struct getopt_tables){.shorts = ""};
     if (stop_at_operand)
         *at++ = '+';
     *at++ = ':'; /* a missing value is told from an unknown option */
@@ -126,7 +125,7 @@ static int take(struct cli_arguments *arguments, const struct cli_option *option
 int arguments_parse(struct cli_arguments *arguments, int argc, char **argv, bool stop_at_operand,
                     struct error *error)
 {
-    struct getopt_tables tables;
+    struct getopt_tables tables = {.shorts = ""};
     int found = 0;
     fill_tables(arguments, stop_at_operand, &tables);
     optind = 0; /* begins anew (getopt(3)) */

@@ -110,7 +110,7 @@ static void show_members(struct cli *cli, const json_t *members)
         table_column(&table, headers[i]);
     for (size_t i = 0; i < count; i++)
         order[i] = json_array_get(members, i);
-    qsort(order, count, sizeof(order[0]), by_name);
+    qsort(order, count, sizeof(const json_t *), by_name);
     for (size_t i = 0; i < count; i++)
         add_member(members, order[i], &table);
     table_print(&table, cli, true);

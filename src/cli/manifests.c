@@ -69,10 +69,10 @@ static int find_files(const struct cli_arguments *arguments, struct manifests *m
 {
     for (size_t i = 0; i < cli_values_count(arguments, "filename"); i++) {
         const char *path = cli_value_at(arguments, "filename", i);
-        struct stat about;
+        struct stat about = {.st_mode = 0};
         if (strcmp(path, "-") != 0 && stat(path, &about) < 0)
             return error_set_errno(error, errno, "%s", path[0] != '\0' ? path : "''");
-        bool folder = strcmp(path, "-") != 0 && S_ISDIR(about.st_mode);
+        bool folder = S_ISDIR(about.st_mode);
         if ((folder ? add_folder : add_file)(manifests, path, error) < 0)
             return -1;
     }

@@ -181,7 +181,7 @@ static json_t *sorted(const json_t *items)
     json_t *result = json_array();
     for (size_t i = 0; i < count; i++)
         order[i] = json_array_get(items, i);
-    qsort(order, count, sizeof(order[0]), by_name);
+    qsort(order, count, sizeof(json_t *), by_name);
     for (size_t i = 0; i < count; i++)
         (void)json_array_append(result, order[i]);
     mem_free(order);

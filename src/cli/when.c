@@ -35,15 +35,14 @@ const char *when_format_duration(uint64_t duration_ms, char text[static WHEN_TEX
     static const struct {
         uint64_t until_s;
         uint64_t unit_s;
-        char unit;
         uint64_t rest_s;
-        char rest;
+        char unit, rest;
     } table[] = {
-        {2 * MINUTE_S, 1, 's', 0, ' '},      {10 * MINUTE_S, MINUTE_S, 'm', 1, 's'},
-        {3 * HOUR_S, MINUTE_S, 'm', 0, ' '}, {8 * HOUR_S, HOUR_S, 'h', MINUTE_S, 'm'},
-        {2 * DAY_S, HOUR_S, 'h', 0, ' '},    {8 * DAY_S, DAY_S, 'd', HOUR_S, 'h'},
-        {2 * YEAR_S, DAY_S, 'd', 0, ' '},    {8 * YEAR_S, YEAR_S, 'y', DAY_S, 'd'},
-        {UINT64_MAX, YEAR_S, 'y', 0, ' '},
+        {2 * MINUTE_S, 1, 0, 's', ' '},      {10 * MINUTE_S, MINUTE_S, 1, 'm', 's'},
+        {3 * HOUR_S, MINUTE_S, 0, 'm', ' '}, {8 * HOUR_S, HOUR_S, MINUTE_S, 'h', 'm'},
+        {2 * DAY_S, HOUR_S, 0, 'h', ' '},    {8 * DAY_S, DAY_S, HOUR_S, 'd', 'h'},
+        {2 * YEAR_S, DAY_S, 0, 'd', ' '},    {8 * YEAR_S, YEAR_S, DAY_S, 'y', 'd'},
+        {UINT64_MAX, YEAR_S, 0, 'y', ' '},
     };
     uint64_t seconds = duration_ms / SECOND_MS;
     size_t i = 0;

@@ -20,11 +20,11 @@ struct cli_arguments;
 
 struct cli_option {
     const char *name; /* "follow", without dashes; NULL ends a list */
-    char letter;      /* 'f'; '\0': none */
     /* How the help calls its value: in capitals what may be anything, "FILE"; else the choices,
      * "json|yaml", which are checked. NULL: a flag, also understood as --name=true|false. */
     const char *value;
-    const char *help; /* one sentence without full stop */
+    const char *help; /* without full stop; defaults in [] */
+    char letter;      /* 'f'; '\0': none */
     bool many;        /* may be given more than once */
 };
 
