@@ -134,8 +134,8 @@ static bool is_full(const struct store *store, enum record_kind kind)
     return kind == RECORD_DECLINE && store->declines_count >= store->config.declines_max;
 }
 
-/* Node statuses by nodes_max; own pods by what the node's ledger admits, and what runs must be said. A
- * claim of ours that only others know of (a new ghost) counts like anybody's. */
+/* Node statuses by nodes_max; own pods by what the node's ledger admits, and what runs must be
+ * said. A claim of ours that only others know of (a new ghost) counts like anybody's. */
 static bool is_bounded_elsewhere(const struct arrival *arrival, bool is_new)
 {
     if (arrival->key.kind == RECORD_CLAIM)
