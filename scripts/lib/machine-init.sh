@@ -32,16 +32,11 @@ printf '%s\n' "$MACHINE_NAME" >"$root/etc/hostname"
     for number in {1..64}; do printf '10.77.0.%d m%d\n' $((10 + number)) "$number"; done
 } >"$root/etc/hosts"
 
-# The disk, and the project (the manifests and test programs in it) read-only where it is on the host.
+# The disk.
 mount --bind "$MACHINE_DIR/disk/var-lib-shoal" "$root/var/lib/shoal"
 mount --bind "$MACHINE_DIR/disk/etc-shoal" "$root/etc/shoal"
 mount --bind "$MACHINE_RUN_DIR/bin" "$root/opt/shoal/bin"
 mount -o remount,bind,ro "$root/opt/shoal/bin"
-mkdir -p "$root$MACHINE_TREE"
-mount --bind "$MACHINE_TREE" "$root$MACHINE_TREE"
-mount -o remount,bind,ro "$root$MACHINE_TREE"
-mkdir -p "$root$MACHINE_RUN_DIR/shared" "$MACHINE_RUN_DIR/shared"
-mount --bind "$MACHINE_RUN_DIR/shared" "$root$MACHINE_RUN_DIR/shared"
 
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount -t sysfs -o nosuid,nodev,noexec sysfs "$root/sys"
@@ -92,6 +87,14 @@ while read -r _ point type options _; do
         ;;
     esac
 done < <(grep -E '^[^ ]+ /sys/fs/cgroup[ /]' /proc/self/mounts | grep -E ' cgroup2? ')
+
+# The project (the manifests and test programs in it) read-only, where it is on the host, be it below /tmp or /dev/shm: so
+# after what is mounted there.
+mkdir -p "$root$MACHINE_TREE"
+mount --bind "$MACHINE_TREE" "$root$MACHINE_TREE"
+mount -o remount,bind,ro "$root$MACHINE_TREE"
+mkdir -p "$root$MACHINE_RUN_DIR/shared" "$MACHINE_RUN_DIR/shared"
+mount --bind "$MACHINE_RUN_DIR/shared" "$root$MACHINE_RUN_DIR/shared"
 
 hostname "$MACHINE_NAME" 2>/dev/null || printf '%s' "$MACHINE_NAME" >/proc/sys/kernel/hostname
 exec 3>"$MACHINE_DIR/ready"
