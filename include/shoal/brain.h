@@ -177,6 +177,10 @@ struct brain_member {
     uint64_t accusers[BRAIN_ACCUSERS_MAX]; /* while suspect */
     size_t accusers_count;
     const struct wire_resources *allocated; /* NULL: not known yet */
+    /* How far we are behind it: the newest of its own records that came (0: none in this
+     * generation), and when its digest was last seen equal to ours and different (0: never). */
+    uint64_t records_seq;
+    boot_ms_t digest_equal_boot_ms, digest_differs_boot_ms;
 };
 
 typedef bool (*brain_member_visit)(void *context, const struct brain_member *member);
@@ -202,14 +206,19 @@ struct brain_stats {
         messages_refused;            /* refused: did not decode or made no sense */
     uint64_t refused_by_verdict[16]; /* index: enum wire_verdict */
     uint64_t probes_sent, probes_failed, suspicions_raised, refutations, deaths_declared;
+    uint64_t verifications, restarts, push_pulls, stale_messages, name_conflicts, gaps;
     uint32_t local_health; /* Lifeguard 0 (well) to 8 */
     uint32_t members_unknown, members_alive, members_suspect, members_dead, members_left;
     uint64_t members_hash; /* equal on peers that agree who lives */
-    uint32_t broadcasts_queued;
-    uint64_t anti_entropy_rounds, anti_entropy_repairs;
-    uint64_t objects, claims, conflicts_lost;
-    bool holding;         /* isolation guard */
-    uint64_t digest_root; /* equal on peers that agree */
+    uint32_t rumours_system_queued, rumours_state_queued;
+    uint64_t rumours_bytes; /* of those queued */
+    uint64_t rumours_taken, rumours_told, rumours_superseded, rumours_dropped;
+    uint64_t anti_entropy_rounds, anti_entropy_equal, anti_entropy_repairs;
+    uint64_t objects, claims, declines, tombstones, versions, conflicts_lost;
+    uint64_t records_bytes;                      /* of all that is replicated, encoded */
+    uint64_t writes_unpersisted, replies_queued; /* what waits for the disk */
+    bool holding;                                /* isolation guard */
+    uint64_t digest_root;                        /* equal on peers that agree */
 };
 void brain_stats(const struct brain *brain, struct brain_stats *ret_stats);
 

@@ -118,6 +118,7 @@ void logs_handle(struct api_connection *connection, const struct resource_path *
 void images_list(struct api_connection *connection);
 void images_load_begin(struct api_connection *connection);
 void gossip_handle(struct api_connection *connection);
+void metrics_handle(struct api_connection *connection);
 bool discovery_handle(struct api_connection *connection);
 
 /* ---- present.c, pods.c, nodes.c: new references */

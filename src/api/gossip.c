@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api_internal.h"
+#include "accounts.h"
 
 static json_t *id_of(uint64_t node)
 {
@@ -16,6 +16,13 @@ struct members {
     struct api *api;
     json_t *items;
 };
+
+/* Nothing for what never was. */
+static void add_ago(json_t *json, const char *name, boot_ms_t now_boot_ms, boot_ms_t at_boot_ms)
+{
+    if (at_boot_ms != 0)
+        (void)json_object_set_new(json, name, json_integer((json_int_t)(now_boot_ms - at_boot_ms)));
+}
 
 static bool add_member(void *context, const struct brain_member *member)
 {
@@ -42,73 +49,84 @@ static bool add_member(void *context, const struct brain_member *member)
                   "inStateForMs", (json_int_t)(now_boot_ms - member->since_boot_ms), "accusers",
                   accusers, "software", present_text(member->record->software), "claimsComplete",
                   (int)member->claims_complete);
-    if (member->last_heard_boot_ms != 0)
-        (void)json_object_set_new(
-            json, "lastHeardMsAgo",
-            json_integer((json_int_t)(now_boot_ms - member->last_heard_boot_ms)));
+    add_ago(json, "lastHeardMsAgo", now_boot_ms, member->last_heard_boot_ms);
+    add_ago(json, "digestEqualMsAgo", now_boot_ms, member->digest_equal_boot_ms);
+    add_ago(json, "digestDiffersMsAgo", now_boot_ms, member->digest_differs_boot_ms);
+    (void)json_object_set_new(json, "recordsSeq", json_integer((json_int_t)member->records_seq));
+    (void)json_object_set_new(json, "evictable", json_boolean(member->evictable));
     (void)json_array_append_new(members->items, json);
     return true;
 }
 
-/* What was refused, by reason, stands apart: "datagrams_replayed", "streams_bad_tag". */
-struct counters {
-    json_t *net, *refused;
-};
-
 static void add_counter(void *user, const struct api_counter *counter)
 {
-    static const char *const prefixes[] = {"datagrams_", "streams_"};
-    const struct counters *counters = user;
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        char name[96];
-        size_t length = strlen(prefixes[i]);
-        if (strncmp(counter->name, prefixes[i], length) != 0 ||
-            strncmp(counter->name + length, "refused_", 8) != 0)
-            continue;
-        (void)snprintf(name, sizeof(name), "%s%s", prefixes[i], counter->name + length + 8);
-        for (char *c = name; *c != '\0'; c++)
-            *c = *c == ' ' ? '_' : *c;
-        (void)json_object_set_new(counters->refused, name,
-                                  json_integer((json_int_t)counter->value));
-        return;
-    }
-    (void)json_object_set_new(counters->net, counter->name,
-                              json_integer((json_int_t)counter->value));
+    (void)json_object_set_new(user, counter->name, json_integer((json_int_t)counter->value));
 }
 
-static json_t *brain_counters(const struct brain_stats *stats)
+/* "datagrams_replayed", "streams_bad_version" */
+static void add_reason(json_t *refused, const char *what, const char *reason, uint64_t count)
 {
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "datagramsReceived",
-        (json_int_t)stats->datagrams_received, "streamsReceived",
-        (json_int_t)stats->streams_received, "messagesRefused", (json_int_t)stats->messages_refused,
-        "probesSent", (json_int_t)stats->probes_sent, "probesFailed",
-        (json_int_t)stats->probes_failed, "suspicionsRaised", (json_int_t)stats->suspicions_raised,
-        "refutations", (json_int_t)stats->refutations, "deathsDeclared",
-        (json_int_t)stats->deaths_declared, "broadcastsQueued",
-        (json_int_t)stats->broadcasts_queued, "antiEntropyRounds",
-        (json_int_t)stats->anti_entropy_rounds, "objects", (json_int_t)stats->objects, "claims",
-        (json_int_t)stats->claims, "conflictsLost", (json_int_t)stats->conflicts_lost);
+    char name[96];
+    (void)snprintf(name, sizeof(name), "%s_%s", what, reason);
+    for (char *c = name; *c != '\0'; c++)
+        *c = *c == ' ' || *c == '-' ? '_' : *c;
+    (void)json_object_set_new(refused, name, json_integer((json_int_t)count));
+}
+
+static void add_refused(void *user, const struct api_refused *refused)
+{
+    add_reason(user, refused->what, refused->reason, refused->count);
+}
+
+static json_t *refused_of(const struct api_host *host, const struct brain_stats *stats)
+{
+    json_t *refused = json_object();
+    uint64_t undecoded = 0;
+    host->refused_each(host->context, add_refused, refused);
+    for (int verdict = WIRE_OK + 1; verdict < WIRE_VERDICTS_COUNT; verdict++) {
+        add_reason(refused, "messages", wire_verdict_name((enum wire_verdict)verdict),
+                   stats->refused_by_verdict[verdict]);
+        undecoded += stats->refused_by_verdict[verdict];
+    }
+    add_reason(refused, "messages", "nonsense", stats->messages_refused - undecoded);
+    return refused;
+}
+
+static void add_key(void *user, uint8_t key_id, bool primary)
+{
+    (void)json_array_append_new(
+        user, json_pack("{s:I, s:b}", "id", (json_int_t)key_id, "primary", (int)primary));
+}
+
+static json_t *protocol_of(const struct brain_stats *stats)
+{
+    json_t *protocol = json_object();
+    for (size_t i = 0; i < accounts_count(); i++)
+        (void)json_object_set_new(protocol, accounts_at(i)->json,
+                                  json_integer((json_int_t)account_value(accounts_at(i), stats)));
+    return protocol;
 }
 
 void gossip_handle(struct api_connection *connection)
 {
     struct api *api = connection->api;
+    const struct api_host *host = &api->host;
     struct brain_stats stats;
     struct members members = {.api = api, .items = json_array()};
-    char digest[17];
-    struct counters counters = {.net = json_object(), .refused = json_object()};
-    brain_stats(api->host.brain(api->host.context), &stats);
-    brain_each_member(api->host.brain(api->host.context), add_member, &members);
-    api->host.counter_each(api->host.context, add_counter, &counters);
+    json_t *net = json_object(), *keys = json_array();
+    char digest[17], view[17];
+    brain_stats(host->brain(host->context), &stats);
+    brain_each_member(host->brain(host->context), add_member, &members);
+    host->counter_each(host->context, add_counter, net);
+    host->key_each(host->context, add_key, keys);
     (void)snprintf(digest, sizeof(digest), "%016" PRIx64, stats.digest_root);
-    (void)json_object_set_new(counters.refused, "messages_malformed",
-                              json_integer((json_int_t)stats.messages_refused));
+    (void)snprintf(view, sizeof(view), "%016" PRIx64, stats.members_hash);
     respond_json(connection, 200,
-                 json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o}", "kind",
-                           "GossipStatus", "node", api->host.node_name, "clusterId",
-                           api->host.cluster_id, "digest", digest, "localHealth",
-                           (json_int_t)stats.local_health, "holding", (int)stats.holding, "members",
-                           members.items, "protocol", brain_counters(&stats), "net", counters.net,
-                           "refused", counters.refused));
+                 json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
+                           "kind", "GossipStatus", "node", host->node_name, "clusterId",
+                           host->cluster_id, "digest", digest, "view", view, "localHealth",
+                           (json_int_t)stats.local_health, "holding", (int)stats.holding, "synced",
+                           (int)brain_synced(host->brain(host->context)), "members", members.items,
+                           "protocol", protocol_of(&stats), "net", net, "refused",
+                           refused_of(host, &stats), "keys", keys));
 }

@@ -1,4 +1,4 @@
-/* Paths to handlers: /api/v1/..., /apis/GROUP/VERSION/..., /shoal/v1/... */
+/* Paths to handlers: /api/v1/..., /apis/GROUP/VERSION/..., /shoal/v1/..., /metrics */
 #include <string.h>
 
 #include "api_internal.h"
@@ -61,6 +61,9 @@ void route(struct api_connection *connection)
     if (request->too_large) {
         respond_failure(connection, 413, "RequestEntityTooLarge", NULL,
                         "a request body is at most %zu bytes", API_BODY_BYTES_MAX);
+    } else if (is(request, 0, "metrics") && request->parts_count == 1 &&
+               request->method == HTTP_GET) {
+        metrics_handle(connection);
     } else if (is(request, 0, "shoal")) {
         route_shoal(connection);
     } else if (resource_of(request, &path)) {

@@ -71,6 +71,7 @@ void brain_free(struct brain *brain)
     mem_free(brain->replies);
     mem_free(brain->resumables);
     mem_free(brain->candidates);
+    mem_free(brain->digests);
     control_free(brain->control);
     store_free(brain->store);
     gossip_free(brain->gossip);

@@ -39,6 +39,12 @@ struct resumable {
     bool adopted;
 };
 
+/* When a peer's digest was last seen equal to ours and different; 0: never. */
+struct digest_seen {
+    uint64_t node;
+    boot_ms_t equal_boot_ms, differs_boot_ms;
+};
+
 struct brain {
     struct brain_config config;
     uint64_t node;
@@ -57,6 +63,9 @@ struct brain {
     struct pending_reply *replies;
     size_t replies_count, replies_capacity;
     uint64_t uids_count;
+
+    struct digest_seen *digests; /* of members, by node id */
+    size_t digests_count, digests_capacity;
 
     struct resumable *resumables;
     size_t resumables_count, resumables_capacity;
@@ -105,6 +114,13 @@ bool swim_may_heal(const struct brain *brain);
 /* ---- receive.c */
 void receive_payload(struct brain *brain, uint64_t node, const struct address *address,
                      struct bytes payload, bool stream);
+
+/* ---- digests.c */
+/* A digest of `node` came; nothing happens for one that is no member. O(log n), a new one O(n). */
+void digests_note(struct brain *brain, uint64_t node, bool equal);
+void digests_forget(struct brain *brain, uint64_t node);
+void digests_seen(const struct brain *brain, uint64_t node, boot_ms_t *ret_equal_boot_ms,
+                  boot_ms_t *ret_differs_boot_ms);
 
 /* ---- requests.c */
 void request_take(struct brain *brain, const struct brain_request *request);

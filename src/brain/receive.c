@@ -36,6 +36,7 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
     if (message->type == WIRE_MESSAGE_DIGEST) {
         brain->differs = message->as.digest.root != root;
         brain->synced = brain->synced || !brain->differs;
+        digests_note(brain, node, !brain->differs);
     }
     (void)store_anti_entropy(brain->store, brain->now, message, &datagram, &stream);
     if (datagram.size_bytes > DATAGRAM_BYTES_MAX) {

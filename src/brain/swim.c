@@ -162,6 +162,7 @@ static void member_forgotten(struct brain *brain, uint64_t node)
 {
     uint8_t key[8];
     store_forget_node(brain->store, brain->now, node);
+    digests_forget(brain, node);
     effects_persist(brain->effects, ++brain->persist_sequence, EFFECT_TABLE_MEMBER,
                     key_of(node, key), (struct bytes){.data = NULL});
     brain->members_changed = true;
@@ -338,7 +339,18 @@ void swim_stats(const struct brain *brain, struct brain_stats *stats)
     stats->members_dead = (uint32_t)member.dead_count;
     stats->members_left = (uint32_t)member.left_count;
     stats->members_hash = member.view_hash;
-    stats->broadcasts_queued =
-        (uint32_t)(gossip.rumours_count[GOSSIP_SYSTEM] + gossip.rumours_count[GOSSIP_STATE]);
+    stats->verifications = member.verifications;
+    stats->restarts = member.restarts;
+    stats->push_pulls = member.push_pulls;
+    stats->stale_messages = member.stale_messages;
+    stats->name_conflicts = member.conflicts;
+    stats->gaps = member.gaps;
+    stats->rumours_system_queued = (uint32_t)gossip.rumours_count[GOSSIP_SYSTEM];
+    stats->rumours_state_queued = (uint32_t)gossip.rumours_count[GOSSIP_STATE];
+    stats->rumours_bytes = gossip.bytes[GOSSIP_SYSTEM] + gossip.bytes[GOSSIP_STATE];
+    stats->rumours_taken = gossip.queued;
+    stats->rumours_told = gossip.told;
+    stats->rumours_superseded = gossip.superseded;
+    stats->rumours_dropped = gossip.dropped;
     stats->holding = member_is_holding(brain->members);
 }

@@ -112,6 +112,10 @@ static struct brain_member member_of_view(const struct brain *brain, const struc
         .allocated = status != NULL ? &status->allocated : NULL,
     };
     memcpy(member.accusers, view->accusers, sizeof(member.accusers));
+    member.records_seq = view->record == NULL
+                             ? 0
+                             : store_node_seq(brain->store, view->node, view->record->generation);
+    digests_seen(brain, view->node, &member.digest_equal_boot_ms, &member.digest_differs_boot_ms);
     return member;
 }
 
@@ -144,7 +148,12 @@ static void copy_store_stats(const struct brain *brain, struct brain_stats *stat
     stats->objects = store.objects;
     stats->claims = store.claims;
     stats->conflicts_lost = store.conflicts_lost;
+    stats->declines = store.declines;
+    stats->tombstones = store.tombstones_young + store.tombstones_old;
+    stats->versions = store.versions;
+    stats->records_bytes = store.encoded_bytes;
     stats->anti_entropy_rounds = store.exchanges;
+    stats->anti_entropy_equal = store.exchanges_equal;
     stats->anti_entropy_repairs = store.records_sent;
     stats->digest_root = store.digest_root;
 }
@@ -154,6 +163,8 @@ void brain_stats(const struct brain *brain, struct brain_stats *ret_stats)
     *ret_stats = brain->stats;
     copy_store_stats(brain, ret_stats);
     swim_stats(brain, ret_stats);
+    ret_stats->writes_unpersisted = brain->persist_sequence - brain->persisted_sequence;
+    ret_stats->replies_queued = brain->replies_count;
 }
 
 void brain_validate(struct brain *brain)

@@ -1,11 +1,9 @@
 /* shoal get */
-#include <stdlib.h>
 #include <string.h>
 
 #include "columns.h"
 #include "field.h"
 #include "resource.h"
-#include "spec/yaml_out.h"
 
 static const struct cli_option options[] = {
     {.name = "namespace", .letter = 'n', .value = "NAME", .help = "look there [default]"},
@@ -116,35 +114,12 @@ static void show(struct get *get, const struct spec_kind_info *kind, json_t *obj
         show_table(get, kind, objects);
 }
 
-static int write_json(struct get *get, const json_t *json)
-{
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
-    if (text == NULL)
-        return CLI_FAILURE;
-    (void)fprintf(get->cli->io.out, "%s\n", text);
-    free(text);
-    return CLI_OK;
-}
-
-/* Keys in the order in which -o json has them. */
-static int write_yaml(struct get *get, const json_t *json)
-{
-    struct error error = ERROR_INIT;
-    struct buf yaml = BUF_INIT;
-    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
-    json_t *sorted = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-    int code = spec_yaml_write(sorted, &yaml, &error) < 0 ? cli_fail(get->cli, &error) : CLI_OK;
-    if (code == CLI_OK)
-        (void)fwrite(buf_text(&yaml), 1, yaml.size_bytes, get->cli->io.out);
-    buf_fini(&yaml);
-    json_decref(sorted);
-    return code;
-}
-
 static int write_document(struct get *get, const json_t *json)
 {
-    return is_output(get, "json") ? write_json(get, json) : write_yaml(get, json);
+    struct error error = ERROR_INIT;
+    return output_document(get->cli, json, is_output(get, "yaml"), &error) < 0
+               ? cli_fail(get->cli, &error)
+               : CLI_OK;
 }
 
 /* ---- watching */

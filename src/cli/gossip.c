@@ -11,7 +11,10 @@
 #define WATCH_MS 1000
 
 static const struct cli_option options[] = {
-    {.name = "output", .letter = 'o', .value = "json", .help = "as the agent tells it"},
+    {.name = "output",
+     .letter = 'o',
+     .value = "wide|json|yaml",
+     .help = "wide: more columns; else as the agent tells it"},
     {.name = "watch", .letter = 'w', .help = "show it again every second"},
     {.name = NULL},
 };
@@ -46,9 +49,10 @@ static void add_rtt(const json_t *member, struct table *table)
         table_cell(table, TONE_NONE, "%lld ms", rtt_us / 1000);
 }
 
-static void add_heard(const json_t *member, struct table *table)
+/* How long ago something was; "-" for ourselves. */
+static void add_ago(const json_t *member, const char *name, struct table *table)
 {
-    int64_t ago_ms = field_number(member, "lastHeardMsAgo", -1);
+    int64_t ago_ms = field_number(member, name, -1);
     char text[WHEN_TEXT_BYTES_MAX];
     if (field_true(member, "self"))
         table_cell(table, TONE_NONE, "-");
@@ -81,7 +85,18 @@ static int by_name(const void *left, const void *right)
     return order != 0 ? order : strcmp(field_text(*a, "id"), field_text(*b, "id"));
 }
 
-static void add_member(const json_t *members, const json_t *member, struct table *table)
+static void add_wide(const json_t *member, struct table *table)
+{
+    struct buf software = BUF_INIT;
+    table_cell(table, TONE_NONE, "%lld", (long long)field_number(member, "generation", 0));
+    table_cell(table, TONE_NONE, "%lld", (long long)field_number(member, "recordsSeq", 0));
+    add_ago(member, "digestEqualMsAgo", table);
+    output_plain(&software, field_text(member, "software"));
+    table_cell(table, TONE_NONE, "%s", buf_text(&software));
+    buf_fini(&software);
+}
+
+static void add_member(const json_t *members, const json_t *member, bool wide, struct table *table)
 {
     char text[WHEN_TEXT_BYTES_MAX];
     int64_t for_ms = field_number(member, "inStateForMs", 0);
@@ -94,25 +109,36 @@ static void add_member(const json_t *members, const json_t *member, struct table
                when_format_duration(for_ms > 0 ? (uint64_t)for_ms : 0, text));
     table_cell(table, TONE_NONE, "%lld", (long long)field_number(member, "incarnation", 0));
     add_rtt(member, table);
-    add_heard(member, table);
+    add_ago(member, "lastHeardMsAgo", table);
+    if (wide)
+        add_wide(member, table);
     add_accusers(members, member, table);
 }
 
-static void show_members(struct cli *cli, const json_t *members)
+static void add_columns(struct table *table, bool wide)
 {
-    static const char *const headers[] = {"NAME",        "ID",  "ADDRESS", "STATE",   "FOR",
-                                          "INCARNATION", "RTT", "HEARD",   "ACCUSERS"};
+    static const char *const headers[] = {"NAME", "ID",          "ADDRESS", "STATE",
+                                          "FOR",  "INCARNATION", "RTT",     "HEARD"};
+    static const char *const more[] = {"GENERATION", "SEQ", "AGREED", "SOFTWARE"};
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+        table_column(table, headers[i]);
+    for (size_t i = 0; wide && i < sizeof(more) / sizeof(more[0]); i++)
+        table_column(table, more[i]);
+    table_column(table, "ACCUSERS");
+}
+
+static void show_members(struct cli *cli, const json_t *members, bool wide)
+{
     size_t count = json_array_size(members);
     const json_t **order = MEM_NEW_ARRAY(const json_t *, count + 1);
     struct table table;
     table_init(&table);
-    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-        table_column(&table, headers[i]);
+    add_columns(&table, wide);
     for (size_t i = 0; i < count; i++)
         order[i] = json_array_get(members, i);
     qsort(order, count, sizeof(const json_t *), by_name);
     for (size_t i = 0; i < count; i++)
-        add_member(members, order[i], &table);
+        add_member(members, order[i], wide, &table);
     table_print(&table, cli, true);
     table_fini(&table);
     mem_free(order);
@@ -143,7 +169,20 @@ static void show_counters(struct cli *cli, const char *heading, json_t *counters
     table_fini(&table);
 }
 
-static void show(struct cli *cli, const json_t *gossip)
+static void show_keys(struct cli *cli, const json_t *keys)
+{
+    struct buf text = BUF_INIT;
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        const json_t *key = json_array_get(keys, i);
+        buf_printf(&text, "%s%lld%s", i > 0 ? ", " : "", (long long)field_number(key, "id", 0),
+                   field_true(key, "primary") ? " (seals)" : "");
+    }
+    if (text.size_bytes > 0)
+        (void)fprintf(cli->io.out, "Keys: %s\n", buf_text(&text));
+    buf_fini(&text);
+}
+
+static void show(struct cli *cli, const json_t *gossip, bool wide)
 {
     FILE *out = cli->io.out;
     struct buf text = BUF_INIT;
@@ -154,49 +193,60 @@ static void show(struct cli *cli, const json_t *gossip)
     buf_append_text(&text, "; state digest ");
     output_plain(&text, field_text(gossip, "digest"));
     (void)fprintf(out, "%s\n", buf_text(&text));
+    show_keys(cli, field_at(gossip, "keys"));
     (void)fprintf(out, "Local health: %lld (0 is well)%s\n\n",
                   (long long)field_number(gossip, "localHealth", 0),
                   field_true(gossip, "holding") ? "; healing is held: many members vanished at once"
                                                 : "");
-    show_members(cli, field_at(gossip, "members"));
+    show_members(cli, field_at(gossip, "members"), wide);
     show_counters(cli, "Protocol", field_at(gossip, "protocol"), true);
     show_counters(cli, "Network", field_at(gossip, "net"), false);
     show_counters(cli, "Refused, by reason", field_at(gossip, "refused"), false);
     buf_fini(&text);
 }
 
-static int show_once(struct cli *cli, struct client *client, bool raw, struct error *error)
+static int show_once(struct cli *cli, struct client *client, const char *output,
+                     struct error *error)
 {
     json_t *gossip = NULL;
+    int result = 0;
     if (client_get(client, "/shoal/v1/gossip", &gossip, error) < 0)
         return -1;
-    char *text = raw ? json_dumps(gossip, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
-    if (text != NULL)
-        (void)fprintf(cli->io.out, "%s\n", text);
+    if (strcmp(output, "json") == 0 || strcmp(output, "yaml") == 0)
+        result = output_document(cli, gossip, output[0] == 'y', error);
     else
-        show(cli, gossip);
-    free(text);
+        show(cli, gossip, strcmp(output, "wide") == 0);
     json_decref(gossip);
-    return 0;
+    return result;
+}
+
+/* Before what is shown again: on a terminal in the place of the last. */
+static void show_again(struct cli *cli, bool first, const char *output)
+{
+    bool document = strcmp(output, "json") == 0 || strcmp(output, "yaml") == 0;
+    if (cli->io.out_terminal && !document)
+        (void)fputs("\033[H\033[2J", cli->io.out);
+    else if (!first && !document)
+        (void)fputc('\n', cli->io.out);
+    else if (!first && output[0] == 'y')
+        (void)fputs("---\n", cli->io.out);
 }
 
 static int run_gossip_status(struct cli *cli, const struct cli_arguments *arguments)
 {
     struct error error = ERROR_INIT;
     struct client *client = NULL;
-    bool raw = cli_value(arguments, "output") != NULL;
+    const char *output = cli_value(arguments, "output");
     bool watch = cli_flag(arguments, "watch", false);
     int result = cli_connect(cli, arguments, &client, &error);
     bool first = true;
     do {
         if (result == 0 && !first)
             client_sleep(client, WATCH_MS);
-        if (result == 0 && watch && !raw && cli->io.out_terminal)
-            (void)fputs("\033[H\033[2J", cli->io.out); /* from the top of an empty screen */
-        else if (result == 0 && !first && !raw)
-            (void)fputc('\n', cli->io.out);
+        if (result == 0 && watch)
+            show_again(cli, first, output != NULL ? output : "");
         if (result == 0)
-            result = show_once(cli, client, raw, &error);
+            result = show_once(cli, client, output != NULL ? output : "", &error);
         first = false;
     } while (result == 0 && watch && fflush(cli->io.out) == 0);
     return result < 0 ? cli_fail(cli, &error) : CLI_OK;
@@ -209,9 +259,13 @@ const struct cli_command command_gossip_status = {
     .description =
         "Of each member: its state and since when, its incarnation (how often it refuted), the\n"
         "round trip, when it was last heard, and who accuses it while it is suspect. The digest\n"
-        "is equal on members that hold the same state. Refused packets are counted by reason.",
+        "is equal on members that hold the same state. Refused packets are counted by reason.\n"
+        "Wide adds the generation (its start), the newest of its own records that came here, how\n"
+        "long ago its digest was equal to ours, and its software. The same numbers are served to\n"
+        "Prometheus as /metrics.",
     .examples = "shoal gossip status\n"
-                "shoal gossip status -w",
+                "shoal gossip status -w\n"
+                "curl --unix-socket /run/shoal/shoal.sock http://shoal/metrics",
     .options = options,
     .operands = CLI_OPERANDS_NONE,
     .remote = true,

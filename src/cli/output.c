@@ -4,7 +4,10 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "spec/yaml_out.h"
 
 const char *output_tone(const struct cli *cli, enum tone tone)
 {
@@ -54,6 +57,33 @@ void output_progress(struct cli *cli, const char *format, ...)
 void output_progress_end(struct cli *cli)
 {
     output_progress(cli, "%s", "");
+}
+
+/* `sorted` as YAML: the keys stand in the order in which the JSON has them. */
+static int put_yaml(struct cli *cli, const char *sorted, struct error *error)
+{
+    struct buf yaml = BUF_INIT;
+    json_t *json = json_loads(sorted, 0, NULL);
+    int result = spec_yaml_write(json, &yaml, error);
+    if (result == 0)
+        (void)fwrite(buf_text(&yaml), 1, yaml.size_bytes, cli->io.out);
+    buf_fini(&yaml);
+    json_decref(json);
+    return result;
+}
+
+int output_document(struct cli *cli, const json_t *json, bool yaml, struct error *error)
+{
+    int result = 0;
+    char *text = json_dumps(json, JSON_SORT_KEYS | (yaml ? JSON_COMPACT : JSON_INDENT(2)));
+    if (text == NULL)
+        return error_set(error, ERROR_LIMIT, "what the agent says is too deep to be written out");
+    if (yaml)
+        result = put_yaml(cli, text, error);
+    else
+        (void)fprintf(cli->io.out, "%s\n", text);
+    free(text);
+    return result;
 }
 
 void output_warning(struct cli *cli, const char *text)

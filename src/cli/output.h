@@ -2,6 +2,8 @@
 #ifndef SHOAL_CLI_OUTPUT_H
 #define SHOAL_CLI_OUTPUT_H
 
+#include <jansson.h>
+
 #include "cli_internal.h"
 
 enum tone {
@@ -25,6 +27,9 @@ size_t output_width(const char *text);
 void output_progress(struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void output_progress_end(struct cli *cli);
+
+/* The whole of it on stdout, keys in alphabetical order, as JSON or as YAML. -1: it is too deep. */
+int output_document(struct cli *cli, const json_t *json, bool yaml, struct error *error);
 
 /* "Warning: ..." on stderr. */
 void output_warning(struct cli *cli, const char *text);

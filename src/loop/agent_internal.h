@@ -157,6 +157,15 @@ void podspec_free(struct podspec *podspec);
 void host_init(struct agent *agent, struct api_host *ret_host);
 void host_reply(struct agent *agent, const struct effect *effect);
 
+/* ---- accounts.c: for struct api_host; `context` is the agent */
+void accounts_counter_each(void *context,
+                           void (*each)(void *user, const struct api_counter *counter), void *user);
+void accounts_refused_each(void *context,
+                           void (*each)(void *user, const struct api_refused *refused), void *user);
+void accounts_key_each(void *context, void (*each)(void *user, uint8_t key_id, bool primary),
+                       void *user);
+void accounts_process(void *context, struct api_process *ret_process);
+
 /* ---- doors.c */
 int doors_open(struct agent *agent, struct error *error);
 void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal_peer *peer,

@@ -205,46 +205,6 @@ static void host_image_each(void *context, void (*each)(void *user, const struct
     image_list_fini(&list);
 }
 
-/* ---- accounts */
-
-static void host_counter_each(void *context,
-                              void (*each)(void *user, const struct api_counter *counter),
-                              void *user)
-{
-    struct agent *agent = context;
-    const struct net_stats *stats = net_stats(agent->net);
-    const struct api_counter counters[] = {
-        {"datagrams_in", stats->datagrams_in},
-        {"datagrams_out", stats->datagrams_out},
-        {"datagram_bytes_in", stats->datagram_bytes_in},
-        {"datagram_bytes_out", stats->datagram_bytes_out},
-        {"datagrams_send_failed", stats->datagrams_send_failed},
-        {"unreachable", stats->unreachable},
-        {"streams_opened", stats->streams_opened},
-        {"streams_accepted", stats->streams_accepted},
-        {"streams_failed", stats->streams_failed},
-        {"streams_timed_out", stats->streams_timed_out},
-        {"streams_over_limit", stats->streams_over_limit},
-        {"stream_bytes_in", stats->stream_bytes_in},
-        {"stream_bytes_out", stats->stream_bytes_out},
-        {"messages_in", stats->messages_in},
-        {"messages_out", stats->messages_out},
-        {"connections", stats->connections_count},
-        {"tunnels", stats->tunnels_count},
-    };
-    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-        each(user, &counters[i]);
-    for (int verdict = 1; verdict < SEAL_VERDICTS_COUNT; verdict++) {
-        char name[96];
-        (void)snprintf(name, sizeof(name), "datagrams_refused_%s",
-                       seal_verdict_name((enum seal_verdict)verdict));
-        each(user, &(struct api_counter){name, stats->datagrams_refused[verdict]});
-        (void)snprintf(name, sizeof(name), "streams_refused_%s",
-                       seal_verdict_name((enum seal_verdict)verdict));
-        each(user, &(struct api_counter){name, stats->streams_refused[verdict]});
-    }
-}
-
 /* ---- the API of another node */
 
 struct peer {
@@ -341,7 +301,10 @@ void host_init(struct agent *agent, struct api_host *ret_host)
         .image_finish = host_image_finish,
         .image_abort = host_image_abort,
         .image_each = host_image_each,
-        .counter_each = host_counter_each,
+        .counter_each = accounts_counter_each,
+        .refused_each = accounts_refused_each,
+        .key_each = accounts_key_each,
+        .process = accounts_process,
         .peer_open = host_peer_open,
         .peer_write = host_peer_write,
         .peer_close = host_peer_close,

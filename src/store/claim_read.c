@@ -120,6 +120,14 @@ void store_each_decline_of_slot(const struct store *store, struct instant now,
     }
 }
 
+uint64_t store_node_seq(const struct store *store, uint64_t node, uint64_t generation)
+{
+    uint32_t number = record_node_find(store, node);
+    if (number == INDEX_NONE || record_node_at(store, number)->newest_generation != generation)
+        return 0;
+    return record_node_at(store, number)->newest_seq;
+}
+
 const struct wire_node_status *store_node_status(const struct store *store, uint64_t node)
 {
     uint32_t number = record_node_find(store, node);

@@ -247,9 +247,20 @@ static void count_record(struct store *store, const struct record *record, uint3
     }
 }
 
+static void note_newest(struct node *node, const struct record *record)
+{
+    if (record->generation > node->newest_generation) {
+        node->newest_generation = record->generation;
+        node->newest_seq = 0;
+    }
+    if (record->generation == node->newest_generation && record->seq > node->newest_seq)
+        node->newest_seq = record->seq;
+}
+
 void record_attach(struct store *store, uint32_t id)
 {
     struct record *record = record_at(store, id);
+    note_newest(record_node_at(store, record->node), record);
     struct record_probe probe = record_probe_of(store, record);
     index_insert(&store->records_by_node, &probe, id);
     if (record->kind != RECORD_DECLINE)

@@ -70,10 +70,11 @@ struct record {
 /* Invariant: no claim or decline of a generation below `floor` is held. */
 struct node {
     uint64_t id;
-    uint64_t floor;              /* newest generation known to be complete */
-    uint64_t void_generation;    /* dead or left in it */
-    uint64_t refused_generation; /* forgotten up to it, until the timer */
-    uint32_t status, complete;   /* records; complete only when it is not the status */
+    uint64_t floor;                         /* newest generation known to be complete */
+    uint64_t void_generation;               /* dead or left in it */
+    uint64_t refused_generation;            /* forgotten up to it, until the timer */
+    uint64_t newest_generation, newest_seq; /* of all records of it that came */
+    uint32_t status, complete;              /* records; complete only when it is not the status */
     uint32_t records_count;
     uint32_t timer;
 };

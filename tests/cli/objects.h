@@ -42,11 +42,13 @@
 #define GOSSIP                                                                                     \
     "{\"node\":\"m1\",\"clusterId\":\"0123456789abcdef\",\"digest\":\"d1d2\",\"localHealth\":0,"   \
     "\"holding\":false,\"members\":[{\"id\":\"id-m2\",\"name\":\"m2\",\"address\":"                \
-    "\"10.0.0.2:7600\",\"state\":\"suspect\",\"self\":false,\"incarnation\":4,\"rttUs\":1234,"     \
+    "\"10.0.0.2:7600\",\"state\":\"suspect\",\"self\":false,\"incarnation\":4,\"generation\":7,"   \
+    "\"recordsSeq\":9,\"digestEqualMsAgo\":1500,\"software\":\"shoal/1\\u001b\",\"rttUs\":1234,"   \
     "\"inStateForMs\":1500,\"lastHeardMsAgo\":3210,\"accusers\":[\"id-m1\"]},{\"id\":\"id-m1\","   \
     "\"name\":\"m1\",\"address\":\"10.0.0.1:7600\",\"state\":\"alive\",\"self\":true,"             \
     "\"incarnation\":1,\"rttUs\":0,\"inStateForMs\":61000,\"accusers\":[]}],\"protocol\":"         \
     "{\"probesSent\":12,\"deathsDeclared\":0},\"net\":{\"datagrams_in\":5,\"datagrams_out\":0},"   \
-    "\"refused\":{\"datagrams_replayed\":3,\"datagrams_forged\":0}}"
+    "\"refused\":{\"datagrams_replayed\":3,\"datagrams_forged\":0},\"keys\":[{\"id\":1,"           \
+    "\"primary\":true},{\"id\":2,\"primary\":false}]}"
 
 #endif

@@ -116,6 +116,7 @@ START_TEST(test_gossip_status)
     ck_assert_str_eq(
         run.out,
         "Seen by m1 of cluster 0123456789abcdef; state digest d1d2\n"
+        "Keys: 1 (seals), 2\n"
         "Local health: 0 (0 is well)\n"
         "\n"
         "NAME   ID      ADDRESS         STATE     FOR   INCARNATION   RTT       HEARD   ACCUSERS\n"
@@ -134,6 +135,13 @@ START_TEST(test_gossip_status)
     fake_run_fini(&run);
     run = FAKE_RUN(script, "gossip", "status", "-o", "json");
     EXPECT_HAS(run.out, "\"clusterId\": \"0123456789abcdef\"");
+    fake_run_fini(&run);
+    run = FAKE_RUN(script, "gossip", "status", "-o", "yaml");
+    EXPECT_HAS(run.out, "clusterId: 0123456789abcdef\n");
+    fake_run_fini(&run);
+    run = FAKE_RUN(script, "gossip", "status", "-o", "wide");
+    EXPECT_HAS(run.out, "HEARD   GENERATION   SEQ   AGREED   SOFTWARE   ACCUSERS\n");
+    EXPECT_HAS(run.out, "3.2 s   7            9     1.5 s    shoal/1?   m1\n");
     fake_run_fini(&run);
 }
 END_TEST

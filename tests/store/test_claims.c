@@ -95,6 +95,19 @@ START_TEST(newest_stands)
 }
 END_TEST
 
+/* Mutation: note_newest() without its first test. */
+START_TEST(the_newest_number_of_a_life_is_known)
+{
+    ck_assert_uint_eq(store_node_seq(store, 2, 5), 0);
+    claim_arrives(2, 5, 7, false);
+    claim_arrives(2, 5, 3, false);
+    ck_assert_uint_eq(store_node_seq(store, 2, 5), 7);
+    claim_arrives(2, 6, 1, false);
+    ck_assert_uint_eq(store_node_seq(store, 2, 6), 1);
+    ck_assert_uint_eq(store_node_seq(store, 2, 5), 0);
+}
+END_TEST
+
 /* Mutation: raise_floor() without its loop, or check_life() without the floor. */
 START_TEST(a_complete_generation_ends_older_claims)
 {
@@ -390,6 +403,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, newest_stands, 0, sizeof(scenarios) / sizeof(scenarios[0]));
+    tcase_add_test(tcase, the_newest_number_of_a_life_is_known);
     tcase_add_test(tcase, a_complete_generation_ends_older_claims);
     tcase_add_test(tcase, the_newest_complete_status_is_not_lost);
     tcase_add_test(tcase, void_claims_are_held_but_not_shown);

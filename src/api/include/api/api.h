@@ -50,8 +50,24 @@ struct api_image {
 
 /* One number of the agent's own accounts, for `gossip status` and /metrics. */
 struct api_counter {
-    const char *name; /* "datagrams_in", "datagrams_refused_replayed", ... */
+    const char *name; /* "datagrams_in": lower case, digits, underscores */
+    const char *help; /* a sentence */
     uint64_t value;
+    bool gauge; /* it may fall; else it counts up from the start of the agent */
+};
+
+/* What was refused at the door, by reason. */
+struct api_refused {
+    const char *what;   /* "datagrams", "streams" */
+    const char *reason; /* "replayed", "unknown key" */
+    uint64_t count;
+};
+
+struct api_process {
+    uint64_t cpu_us; /* user and system */
+    uint64_t resident_bytes, virtual_bytes;
+    uint64_t files_count, files_max; /* open */
+    boot_ms_t started_boot_ms;
 };
 
 struct api_peer_callbacks {
@@ -100,6 +116,12 @@ struct api_host {
 
     void (*counter_each)(void *context, void (*each)(void *user, const struct api_counter *counter),
                          void *user);
+    void (*refused_each)(void *context, void (*each)(void *user, const struct api_refused *refused),
+                         void *user);
+    /* The cluster's keys by their ids; the primary one seals. */
+    void (*key_each)(void *context, void (*each)(void *user, uint8_t key_id, bool primary),
+                     void *user);
+    void (*process)(void *context, struct api_process *ret_process);
 
     /* A byte stream to another node's API. */
     int (*peer_open)(void *context, uint64_t node, const struct api_peer_callbacks *callbacks,

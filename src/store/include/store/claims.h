@@ -81,6 +81,9 @@ bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t gene
 void store_each_decline_of_slot(const struct store *store, struct instant now,
                                 const struct wire_slot *slot, store_decline_visit visit,
                                 void *context);
+/* The newest sequence number of the node's records that came in its generation; 0: none. O(log n).
+ */
+uint64_t store_node_seq(const struct store *store, uint64_t node, uint64_t generation);
 /* NULL when none is known. */
 const struct wire_node_status *store_node_status(const struct store *store, uint64_t node);
 

@@ -1,0 +1,144 @@
+/* What an agent tells about itself: /metrics and /shoal/v1/gossip. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+#define LINES_MAX 1024
+
+/* ---- /metrics: the grammar of Prometheus' text format 0.0.4 */
+
+static size_t name_length(const char *text)
+{
+    return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+}
+
+struct metrics {
+    char current[128]; /* the metric whose HELP and TYPE came last */
+    bool counter;
+    char seen[LINES_MAX][128];
+    size_t seen_count, samples_count;
+};
+
+static void take_comment(struct metrics *metrics, const char *line)
+{
+    char name[128], word[32];
+    if (sscanf(line, "# HELP %127s %31s", name, word) == 2) {
+        for (size_t i = 0; i < metrics->seen_count; i++)
+            ck_assert_str_ne(metrics->seen[i], name); /* once, and all samples in one group */
+        memcpy(metrics->seen[metrics->seen_count++], name, sizeof(name));
+        memcpy(metrics->current, name, sizeof(name));
+        ck_assert_uint_eq(name_length(name), strlen(name));
+        return;
+    }
+    ck_assert_msg(sscanf(line, "# TYPE %127s %31s", name, word) == 2, "%s", line);
+    ck_assert_str_eq(name, metrics->current);
+    metrics->counter = strcmp(word, "counter") == 0;
+    ck_assert(metrics->counter || strcmp(word, "gauge") == 0);
+    bool total = strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0;
+    ck_assert_msg(total == metrics->counter, "%s", line);
+}
+
+/* name value, or name{label="value",...} value */
+static void take_sample(struct metrics *metrics, const char *line)
+{
+    const char *at = line + name_length(line);
+    char *end = NULL;
+    ck_assert_msg(strncmp(line, metrics->current, (size_t)(at - line)) == 0 &&
+                      metrics->current[at - line] == '\0',
+                  "%s stands below %s", line, metrics->current);
+    while (*at == '{' || *at == ',') {
+        at += 1 + name_length(at + 1);
+        ck_assert_msg(at[0] == '=' && at[1] == '"', "%s", line);
+        for (at += 2; *at != '"'; at++) {
+            ck_assert_msg(*at != '\0', "%s", line);
+            at += *at == '\\';
+        }
+        at++;
+    }
+    at += *at == '}';
+    ck_assert_msg(*at == ' ' && at[1] >= '0' && at[1] <= '9', "%s", line);
+    (void)strtod(at + 1, &end);
+    ck_assert_msg(*end == '\0', "%s", line);
+    metrics->samples_count++;
+}
+
+static void take_metrics(char *text, struct metrics *metrics)
+{
+    char *state = NULL;
+    for (char *line = strtok_r(text, "\n", &state); line != NULL;
+         line = strtok_r(NULL, "\n", &state)) {
+        ck_assert_uint_lt(metrics->seen_count, LINES_MAX);
+        if (line[0] == '#')
+            take_comment(metrics, line);
+        else
+            take_sample(metrics, line);
+    }
+}
+
+START_TEST(test_metrics)
+{
+    static const char *const parts[] = {
+        "shoal_build_info{version=\"1.2\\\"3\\\\\",cluster=\"0123456789abcdef0123456789abcdef\","
+        "node=\"m1\"} 1\n",
+        "\nshoal_members{state=\"alive\"} 1\n",
+        "\nshoal_net_datagrams_in_total 5\n",
+        "\nshoal_net_connections 2\n",
+        "\nshoal_net_refused_total{what=\"datagrams\",reason=\"unknown key\"} 3\n",
+        "\nprocess_cpu_seconds_total 1.000002\n",
+        "\nprocess_start_time_seconds 996.000\n",
+    };
+    struct fake fake;
+    struct metrics metrics = {.counter = false};
+    fake_init(&fake);
+    const char *answer = fake_get(&fake, "/metrics");
+    const char *body = strstr(answer, "\r\n\r\n");
+    ck_assert_ptr_nonnull(body);
+    ck_assert_ptr_nonnull(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        ck_assert_msg(strstr(body, parts[i]) != NULL, "%s is not in%s", parts[i], body);
+    char *text = strdup(body + 4);
+    take_metrics(text, &metrics);
+    ck_assert_uint_gt(metrics.samples_count, 60);
+    free(text);
+    fake_fini(&fake);
+}
+END_TEST
+
+/* ---- /shoal/v1/gossip */
+
+START_TEST(test_gossip_status)
+{
+    static const char *const parts[] = {
+        "\"datagrams_unknown_key\":3",
+        "\"streams_forged\":1",
+        "\"messages_bad_type\":0",
+        "{\"id\":2,\"primary\":true}",
+        "\"probesSent\":0",
+        "\"recordsSeq\":2", /* of its own status, said at the start and when the adoption was done
+                             */
+    };
+    struct fake fake;
+    fake_init(&fake);
+    const char *answer = fake_get(&fake, "/shoal/v1/gossip");
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        ck_assert_msg(strstr(answer, parts[i]) != NULL, "%s is not in %s", parts[i], answer);
+    fake_fini(&fake);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api inspect");
+    TCase *tcase = tcase_create("inspect");
+    tcase_add_test(tcase, test_metrics);
+    tcase_add_test(tcase, test_gossip_status);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
