@@ -1,5 +1,5 @@
-/* Edge cases of the network and of starting: see the list in test_edge_identity.c. "Fails without"
- * names the code whose removal was tried and makes the test fail. */
+/* Edge cases of the network and of starting: see docs/edge-cases.md and the head of
+ * test_edge_identity.c. */
 #include "cluster.h"
 
 #include "base/memory.h"
@@ -109,6 +109,48 @@ START_TEST(test_sendto_that_fails_is_a_failed_probe)
 }
 END_TEST
 
+/* ---- sends that fail at once */
+
+static size_t pings_lost, requests_sent;
+
+/* Nothing reaches host 1 but what others send. */
+static bool lose_pings_to_1(struct cluster *cluster, size_t from, size_t to, struct bytes payload)
+{
+    struct wire_arena arena;
+    struct wire_message message;
+    size_t consumed = 0;
+    (void)cluster;
+    wire_arena_init(&arena, 1 << 20);
+    ck_assert_int_eq(wire_message_decode(payload, &arena, &message, &consumed), WIRE_OK);
+    pings_lost += from == 0 && to == 1 && message.type == WIRE_MESSAGE_PING;
+    requests_sent += from == 0 && message.type == WIRE_MESSAGE_PING_REQUEST;
+    wire_arena_fini(&arena);
+    return !(from == 0 && to == 1);
+}
+
+/* Our own kernel says that the ping was not sent (EPERM, ENETUNREACH, ENOBUFS): there is nothing to
+ * wait for. Fails without: the next step at once in member_unreachable (receive.c). */
+START_TEST(test_sendto_that_fails_goes_other_ways_at_once)
+{
+    struct cluster *cluster = cluster_of_joined(4, 19);
+    struct host *host = &cluster->hosts[0];
+    pings_lost = requests_sent = 0;
+    cluster->on_datagram = lose_pings_to_1;
+    while (pings_lost == 0)
+        cluster_run(cluster, 1);
+    for (size_t told = 0; told < 2; told++) {
+        ck_assert_uint_eq(pings_lost, told + 1);
+        member_unreachable(host->table, cluster_instant(cluster), &cluster->hosts[1].address, false,
+                           &host->output);
+        cluster_run(cluster, 1);
+    }
+    ck_assert_uint_eq(requests_sent, 2); /* to both others */
+    cluster_run(cluster, 20000);
+    ck_assert_uint_eq(cluster_count_changes(cluster, 1, MEMBER_SUSPECT), 0);
+    cluster_free(cluster);
+}
+END_TEST
+
 /* ENOBUFS for a moment is not a death. */
 START_TEST(test_sendto_that_fails_for_a_moment_kills_nobody)
 {
@@ -206,7 +248,9 @@ START_TEST(test_half_isolated_accuser_evicts_nobody)
 }
 END_TEST
 
-/* One member says of everybody, all the time, that they are dead, and names accusers. */
+/* One member says of everybody, all the time, that they are dead, and names accusers: nobody is
+ * evicted, and hardly anybody even suspected, although a tenth of all packets is lost. Fails
+ * without: verification before belief (verify_open in accuse.c). */
 START_TEST(test_lying_observer_evicts_nobody)
 {
     struct cluster *cluster = cluster_of_joined(6, 10);
@@ -230,9 +274,13 @@ START_TEST(test_lying_observer_evicts_nobody)
         }
         cluster_run(cluster, 200);
     }
-    for (size_t i = 0; i < 5; i++)
+    size_t suspicions = 0;
+    for (size_t i = 0; i < 5; i++) {
+        suspicions += cluster_count_changes(cluster, i, MEMBER_SUSPECT);
         for (size_t j = 0; j < 5; j++)
             ck_assert_uint_eq(cluster->hosts[i].evictable_ms[j], NEVER_MS);
+    }
+    ck_assert_uint_le(suspicions, 20); /* of a thousand accusations */
     cluster_free(cluster);
 }
 END_TEST
@@ -336,12 +384,13 @@ END_TEST
 static size_t lost_subject;
 static size_t lost_target;
 
-/* Loses whatever would tell the target about the subject, but for streams. */
+/* Loses every datagram that would tell the target about the subject. */
 static bool lose_rumour(struct cluster *cluster, size_t from, size_t to, struct bytes payload)
 {
     struct wire_arena arena;
     bool found = false;
-    if ((lost_target != SIZE_MAX && to != lost_target) || from == lost_subject)
+    (void)from;
+    if (to != lost_target)
         return true;
     wire_arena_init(&arena, 1 << 20);
     while (payload.size_bytes > 0) {
@@ -357,15 +406,19 @@ static bool lose_rumour(struct cluster *cluster, size_t from, size_t to, struct 
     return !found;
 }
 
-/* memberlist: 63-85 s in 3 of 6 runs, waiting for a push-pull. Fails without: exchange_compare. */
+/* The last of many that start together is not heard of by one of them. memberlist: 63-85 s in 3 of
+ * 6 runs, waiting for a push-pull. Fails without: exchange_compare. */
 START_TEST(test_mass_join_losing_one_rumour)
 {
     struct cluster *cluster = cluster_new(32, 14);
     lost_subject = 17;
-    lost_target = SIZE_MAX;
+    lost_target = 5;
     cluster->on_datagram = lose_rumour;
     for (size_t i = 0; i < 32; i++)
-        cluster_start(cluster, i);
+        if (i != lost_subject)
+            cluster_start(cluster, i);
+    cluster_run(cluster, 100);
+    cluster_start(cluster, lost_subject);
     ck_assert_uint_le(cluster_wait_agreed(cluster, 20000), 5000);
     cluster_free(cluster);
 }
@@ -473,6 +526,7 @@ int main(void)
     tcase_add_test(tcase, test_three_members_lose_two);
     tcase_add_test(tcase, test_mass_loss_is_held_from_the_first_death_on);
     tcase_add_test(tcase, test_sendto_that_fails_is_a_failed_probe);
+    tcase_add_test(tcase, test_sendto_that_fails_goes_other_ways_at_once);
     tcase_add_test(tcase, test_sendto_that_fails_for_a_moment_kills_nobody);
     tcase_add_test(tcase, test_one_way_loss_between_two_members);
     tcase_add_test(tcase, test_link_between_two_members_is_cut);

@@ -89,8 +89,8 @@ START_TEST(each_gets_what_it_lacks)
 }
 END_TEST
 
-/* A newer edit of a UID that the other knows to be deleted. Mutation: entry_high() without the
- * deletion bit. */
+/* A newer edit of a UID that the other knows to be deleted. Fails without: the deletion bit in
+ * entry_high() together with the rank of a deletion in merge_into_tombstone(). */
 START_TEST(deletion_wins_over_a_newer_edit)
 {
     struct wire_object edit = make_object("a", 30, 3, 10, 1, "{}"),
