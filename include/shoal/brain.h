@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "effect/effects.h"
+#include "seal/signer.h"
 #include "wire/wire.h"
 
 enum brain_profile {
@@ -38,9 +39,11 @@ enum brain_profile {
 
 struct brain_config {
     /* The member record as it will be advertised: node, generation, name, address, zone, labels,
-     * taints, capacity, software. Copied. `incarnation` and `status` are the brain's. */
+     * taints, capacity, software, public_key. Copied. Incarnation, status and signature are the
+     * brain's. */
     struct wire_member self;
-    uint64_t seed; /* of every random choice */
+    struct signer signer; /* all zero: member records are neither signed nor verified */
+    uint64_t seed;        /* of every random choice */
     enum brain_profile profile;
     struct address seeds[BRAIN_SEEDS_MAX];
     size_t seeds_count;
@@ -65,9 +68,10 @@ enum event_kind {
     EVENT_STREAM,      /* the same, one reliable message */
     EVENT_UNREACHABLE, /* address; refused: nobody listens there (ICMP), else a local send error */
     EVENT_STREAM_FAILED, /* node (may be 0), address */
-    EVENT_SEEDS,         /* seeds: names looked up again */
-    EVENT_REQUEST,       /* request */
-    EVENT_POD_ADOPTED,   /* payload = tag given with EFFECT_POD_START; pod */
+    EVENT_TWIN,        /* address: a datagram under our own id, of a later boot, came from there */
+    EVENT_SEEDS,       /* seeds: names looked up again */
+    EVENT_REQUEST,     /* request */
+    EVENT_POD_ADOPTED, /* payload = tag given with EFFECT_POD_START; pod */
     EVENT_ADOPTION_DONE,
     EVENT_POD_STATUS, /* pod */
     EVENT_PERSISTED,  /* sequence: everything up to it is on disk */
@@ -203,7 +207,9 @@ const char *brain_why_pending(struct brain *brain, const uint8_t workload_uid[st
 
 struct brain_stats {
     uint64_t datagrams_received, streams_received,
-        messages_refused;            /* refused: did not decode or made no sense */
+        messages_refused;         /* refused: did not decode or made no sense */
+    uint64_t records_forged;      /* member records that their subject did not sign */
+    uint64_t records_implausible; /* claims and the like that the node named cannot have written */
     uint64_t refused_by_verdict[16]; /* index: enum wire_verdict */
     uint64_t probes_sent, probes_failed, suspicions_raised, refutations, deaths_declared;
     uint64_t verifications, restarts, push_pulls, stale_messages, name_conflicts, gaps;

@@ -89,6 +89,8 @@ static json_t *refused_of(const struct api_host *host, const struct brain_stats 
         undecoded += stats->refused_by_verdict[verdict];
     }
     add_reason(refused, "messages", "nonsense", stats->messages_refused - undecoded);
+    add_reason(refused, "records", "forged", stats->records_forged);
+    add_reason(refused, "records", "implausible", stats->records_implausible);
     return refused;
 }
 

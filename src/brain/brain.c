@@ -254,6 +254,9 @@ static void dispatch(struct brain *brain, const struct event *event)
         member_stream_failed(brain->members, brain->now, event->node, &event->address,
                              &brain->member_output);
         return;
+    case EVENT_TWIN:
+        member_twin(brain->members, brain->now, &event->address, &brain->member_output);
+        return;
     case EVENT_SEEDS:
         member_set_seeds(brain->members, brain->now, event->seeds, event->seeds_count);
         return;

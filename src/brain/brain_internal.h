@@ -25,6 +25,10 @@
 #define RESUME_WAIT_MS 2000
 /* "My claims are complete" voids older ones, so it must not overtake the claims themselves. */
 #define CLAIMS_COMPLETE_DELAY_MS 2000
+/* No node writes so many records in one start; only a forger gets there. A node that is driven
+ * above the second has as much room again until its peers drop what it says. */
+#define RECORD_SEQ_MAX     (UINT64_C(1) << 62)
+#define RECORD_SEQ_OWN_MAX (UINT64_C(1) << 61)
 /* Requests that wait for the disk. */
 #define REPLIES_MAX 4096
 

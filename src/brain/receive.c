@@ -2,7 +2,8 @@
 
 #include "brain_internal.h"
 
-static void take_swim(struct brain *brain, uint64_t node, const struct address *address,
+/* False: nothing more of this payload is worth a look. */
+static bool take_swim(struct brain *brain, uint64_t node, const struct address *address,
                       const struct wire_message *message, bool stream)
 {
     enum member_verdict verdict = member_receive(brain->members, brain->now, node, address,
@@ -11,6 +12,7 @@ static void take_swim(struct brain *brain, uint64_t node, const struct address *
     if (verdict == MEMBER_REFUSED || verdict == MEMBER_NOT_MEMBERSHIP || verdict == MEMBER_FULL)
         brain->stats.messages_refused++;
     swim_carry_out(brain);
+    return verdict != MEMBER_FORGED;
 }
 
 static void take_offer(struct brain *brain, const struct wire_offer *offer)
@@ -53,29 +55,58 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
     buf_fini(&stream);
 }
 
-static void take(struct brain *brain, uint64_t node, const struct address *address,
+/* Counts what was dropped. */
+static void take_record(struct brain *brain, uint64_t subject, uint64_t generation, uint64_t seq,
+                        const struct wire_message *message, struct buf *answer)
+{
+    struct member_view view;
+    bool unborn =
+        member_find(brain->members, subject, &view) && generation > view.record->generation;
+    if (unborn || seq > RECORD_SEQ_MAX) {
+        brain->stats.records_implausible++;
+        return;
+    }
+    records_apply(brain, message, answer);
+    if (subject == brain->node && seq > RECORD_SEQ_OWN_MAX)
+        effects_fatal(
+            brain->effects,
+            "a member has forged a record of this node that leaves no number for the next "
+            "one: start the agent again, which gives it a new generation; find the "
+            "member, and `shoal node ban` it");
+}
+
+static bool take(struct brain *brain, uint64_t node, const struct address *address,
                  const struct wire_message *message, struct buf *answer)
 {
     switch (message->type) {
     case WIRE_MESSAGE_OBJECT:
-    case WIRE_MESSAGE_CLAIM:
-    case WIRE_MESSAGE_DECLINE:
-    case WIRE_MESSAGE_NODE_STATUS:
         records_apply(brain, message, answer);
-        return;
+        return true;
+    case WIRE_MESSAGE_CLAIM:
+        take_record(brain, message->as.claim.node, message->as.claim.node_generation,
+                    message->as.claim.seq, message, answer);
+        return true;
+    case WIRE_MESSAGE_DECLINE:
+        take_record(brain, message->as.decline.node, message->as.decline.node_generation,
+                    message->as.decline.seq, message, answer);
+        return true;
+    case WIRE_MESSAGE_NODE_STATUS:
+        take_record(brain, message->as.node_status.node, message->as.node_status.generation,
+                    message->as.node_status.seq, message, answer);
+        return true;
     case WIRE_MESSAGE_DIGEST:
     case WIRE_MESSAGE_SUMMARIES:
     case WIRE_MESSAGE_WANT:
         take_anti_entropy(brain, node, address, message);
-        return;
+        return true;
     case WIRE_MESSAGE_OFFER:
         take_offer(brain, &message->as.offer);
-        return;
+        return true;
     case WIRE_MESSAGE_EVICT:
         take_evict(brain, &message->as.evict);
-        return;
+        return true;
     default:
-        take_swim(brain, node, address, message, answer != NULL);
+        return take_swim(brain, node, address, message, answer != NULL);
     }
 }
 
@@ -100,8 +131,8 @@ void receive_payload(struct brain *brain, uint64_t node, const struct address *a
             brain->stats.refused_by_verdict[verdict]++;
             if (verdict != WIRE_UNKNOWN_TYPE)
                 break; /* where the next message begins is not known */
-        } else {
-            take(brain, node, address, &message, stream ? &answer : NULL);
+        } else if (!take(brain, node, address, &message, stream ? &answer : NULL)) {
+            break; /* who forges a record has nothing else to say, and each costs a verification */
         }
         payload.data += consumed_bytes;
         payload.size_bytes -= consumed_bytes;

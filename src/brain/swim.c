@@ -9,6 +9,7 @@ struct member_table *swim_new_table(const struct brain_config *config, struct in
 {
     struct member_config *member = MEM_NEW(struct member_config);
     member->self = config->self;
+    member->signer = config->signer;
     member->seed = hash64_pair(config->seed, 1);
     member->seeds_count = config->seeds_count;
     memcpy(member->seeds, config->seeds, sizeof(config->seeds[0]) * config->seeds_count);
@@ -332,6 +333,7 @@ void swim_stats(const struct brain *brain, struct brain_stats *stats)
     stats->suspicions_raised = member.suspicions;
     stats->refutations = member.refutations;
     stats->deaths_declared = member.deaths;
+    stats->records_forged = member.forgeries;
     stats->local_health = member.local_health;
     stats->members_unknown = (uint32_t)member.unknown_count;
     stats->members_alive = (uint32_t)member.alive_count;

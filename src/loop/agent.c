@@ -49,14 +49,7 @@ static void on_stream_failed(void *context, uint64_t to_id, const struct address
 
 static void on_twin(void *context, const struct address *from)
 {
-    struct agent *agent = context;
-    char text[ADDRESS_TEXT_BYTES_MAX];
-    (void)error_set(&agent->fatal, ERROR_CONFLICT,
-                    "the node key of this data directory is also used by a younger agent at %s; a "
-                    "copied machine needs its "
-                    "own: remove %s on one of them",
-                    address_format(from, text), agent->options->data_dir);
-    agent_stop(agent);
+    agent_step(context, &(struct event){.kind = EVENT_TWIN, .address = *from});
 }
 
 static int open_net(struct agent *agent, struct error *error)
@@ -169,6 +162,7 @@ static int open_brain(struct agent *agent, struct error *error)
     self->software = text_bytes(AGENT_SOFTWARE);
     self->public_key =
         (struct bytes){agent->identity.public_key, sizeof(agent->identity.public_key)};
+    config->signer = seal_signer(&agent->identity);
     config->profile = agent->options->profile;
     config->joining = agent->options->join_count > 0;
     config->seeds_count = agent->seeds_count;

@@ -49,6 +49,42 @@ struct record *record_new(const struct wire_member *value)
     return record;
 }
 
+static struct wire_member statement_of(const struct wire_member *value)
+{
+    struct wire_member statement = *value;
+    statement.signature = (struct bytes){.data = NULL};
+    return statement;
+}
+
+struct record *record_new_signed(const struct wire_member *value, const struct signer *signer)
+{
+    struct wire_member copy = statement_of(value);
+    uint8_t signature[SIGNER_SIGNATURE_BYTES];
+    if (signer->sign != NULL) {
+        struct buf statement = BUF_INIT;
+        wire_member_encode(&copy, &statement);
+        signer->sign(signer->context, (struct bytes){statement.data, statement.size_bytes},
+                     signature);
+        copy.signature = (struct bytes){signature, sizeof(signature)};
+        buf_fini(&statement);
+    }
+    return record_new(&copy);
+}
+
+bool record_is_authentic(const struct wire_member *value, const struct signer *signer)
+{
+    if (signer->verify == NULL)
+        return true;
+    struct buf statement = BUF_INIT;
+    struct wire_member unsigned_value = statement_of(value);
+    wire_member_encode(&unsigned_value, &statement);
+    bool authentic =
+        signer->verify(signer->context, value->node, value->public_key,
+                       (struct bytes){statement.data, statement.size_bytes}, value->signature);
+    buf_fini(&statement);
+    return authentic;
+}
+
 void record_free(struct record *record)
 {
     mem_free(record);

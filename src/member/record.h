@@ -7,6 +7,7 @@
 #define SHOAL_MEMBER_RECORD_H
 
 #include "base/address.h"
+#include "seal/signer.h"
 #include "wire/wire.h"
 
 struct record {
@@ -18,6 +19,11 @@ struct record {
 struct record *record_new(const struct wire_member *value);
 void record_free(struct record *record); /* NULL is fine */
 struct address record_address(const struct record *record);
+
+/* What is signed: the record's map form without the signature (proto/gossip.md 3.5). */
+struct record *record_new_signed(const struct wire_member *value, const struct signer *signer);
+/* True without a signer, or if the subject signed it. */
+bool record_is_authentic(const struct wire_member *value, const struct signer *signer);
 
 /* By (generation, incarnation): < 0, 0, > 0. */
 int record_compare_age(const struct wire_member *a, const struct wire_member *b);

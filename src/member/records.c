@@ -179,6 +179,17 @@ static enum member_verdict take_older(struct member_table *table, uint32_t slot,
     return MEMBER_STALE;
 }
 
+/* What is known already, or older, is not verified: it changes nothing. So each record is verified
+ * once, and the table is the memory of what was. */
+static bool is_news(struct member_table *table, uint32_t slot, const struct wire_member *value)
+{
+    if (slot == SLOT_NONE)
+        return true;
+    const struct wire_member *known = &roster_at(&table->roster, slot)->record->value;
+    int age = record_compare_age(value, known);
+    return age > 0 || (age == 0 && !wire_member_equal(value, known));
+}
+
 enum member_verdict record_receive(struct member_table *table, uint64_t from_node,
                                    const struct address *from_address, enum member_via via,
                                    const struct wire_member *value, struct member_output *output)
@@ -191,6 +202,10 @@ enum member_verdict record_receive(struct member_table *table, uint64_t from_nod
     bool spread = via == MEMBER_VIA_DATAGRAM || table->roster.by_id.count <= SPREAD_PUSHED_MAX;
     uint32_t slot = roster_find(&table->roster, value->node);
     enum member_verdict verdict;
+    if (is_news(table, slot, value) && !record_is_authentic(value, &table->signer)) {
+        table->stats.forgeries++;
+        return MEMBER_FORGED;
+    }
     int age = slot == SLOT_NONE
                   ? 1
                   : record_compare_age(value, &roster_at(&table->roster, slot)->record->value);

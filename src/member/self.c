@@ -13,9 +13,9 @@
 /* So long a larger generation of ourselves has to answer at the address that it claims. */
 #define TWIN_ANSWER_PERIODS 4u
 
-static void replace_self(struct member_table *table, const struct wire_member *value)
+void self_replace(struct member_table *table, const struct wire_member *value)
 {
-    roster_replace(&table->roster, table->roster.self, record_new(value));
+    roster_replace(&table->roster, table->roster.self, record_new_signed(value, &table->signer));
 }
 
 /* A new generation must be on the disk before the next start, or that would begin below it. */
@@ -51,7 +51,7 @@ static void advance(struct member_table *table, struct wire_member value, uint32
             value.incarnation = 0;
         }
     }
-    replace_self(table, &value);
+    self_replace(table, &value);
     if (value.generation != generation)
         persist_self(table, output);
     spread_record(table, table->roster.self, output);
@@ -113,7 +113,7 @@ static void adopt_generation(struct member_table *table, uint64_t generation,
     }
     value.generation = generation + 1;
     value.incarnation = 0;
-    replace_self(table, &value);
+    self_replace(table, &value);
     persist_self(table, output);
     spread_record(table, table->roster.self, output);
 }
@@ -137,6 +137,7 @@ static void look_for_twin(struct member_table *table, const struct wire_member *
 {
     struct address address = {.port = theirs->address.port};
     memcpy(address.ip, theirs->address.ip, sizeof(address.ip));
+    table->twin_signed = true;
     if (theirs->generation <= table->twin_generation && table->twin_due_ms != PROTOCOL_MS_NEVER)
         return;
     table->twin_generation = theirs->generation;
@@ -158,6 +159,10 @@ enum member_verdict self_record(struct member_table *table, uint64_t from_node,
     int age = record_compare_age(value, own);
     if (from_node == own->node)
         return MEMBER_REFUSED;
+    if (age >= 0 && !wire_member_equal(value, own) && !record_is_authentic(value, &table->signer)) {
+        table->stats.forgeries++;
+        return MEMBER_FORGED;
+    }
     if (value->generation > own->generation) {
         if (wire_address_equal(&value->address, &own->address))
             adopt_generation(table, value->generation, output);
@@ -206,6 +211,16 @@ enum member_verdict self_twin(struct member_table *table, const struct address *
     return MEMBER_REFUSED;
 }
 
+void member_twin(struct member_table *table, struct instant now, const struct address *address,
+                 struct member_output *output)
+{
+    clock_enter(table, now);
+    if (table->twin_signed)
+        stop_for_twin(table, address, output);
+    else
+        table->stats.conflicts++;
+}
+
 /* ---- what we do ourselves */
 
 static void say_good_bye(struct member_table *table, struct member_output *output)
@@ -251,7 +266,7 @@ void member_update_self(struct member_table *table, struct instant now,
     value.status = own->status;
     ASSERT(record_makes_sense(&value));
     if (!table->started) {
-        replace_self(table, &value);
+        self_replace(table, &value);
         return;
     }
     advance(table, value, 0, output);

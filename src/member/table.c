@@ -11,7 +11,9 @@ struct member_table *member_table_new(const struct member_config *config, struct
     self.incarnation = 0;
     self.status = WIRE_MEMBER_STATUS_ALIVE;
     ASSERT(record_makes_sense(&self) && config->seeds_count <= MEMBER_SEEDS_MAX);
+    ASSERT((config->signer.sign == NULL) == (config->signer.verify == NULL));
     table->timing = config->timing;
+    table->signer = config->signer;
     table->members_max = config->members_max != 0 ? config->members_max : MEMBER_MEMBERS_MAX;
     table->now_boot_ms = now.boot_ms;
     table->now_ms = now.boot_ms;
@@ -19,7 +21,7 @@ struct member_table *member_table_new(const struct member_config *config, struct
     roster_init(&table->roster);
     buf_init(&table->scratch, 0);
     RB_INIT(&table->inquiries);
-    uint32_t slot = roster_add(&table->roster, record_new(&self));
+    uint32_t slot = roster_add(&table->roster, record_new_signed(&self, &table->signer));
     table->roster.self = slot;
     roster_set_status(&table->roster, slot, MEMBER_ALIVE, &table->prng);
     roster_at(&table->roster, slot)->since_boot_ms = now.boot_ms;
@@ -62,7 +64,7 @@ void member_restore(struct member_table *table, const struct wire_member *record
         if (record->generation < own.generation || record->generation == UINT64_MAX)
             return;
         own.generation = record->generation + 1;
-        roster_replace(&table->roster, table->roster.self, record_new(&own));
+        self_replace(table, &own);
         return;
     }
     if (roster_find(&table->roster, record->node) != SLOT_NONE)
@@ -88,7 +90,7 @@ static void return_from_leave(struct member_table *table)
         own.generation++;
         own.incarnation = 0;
     }
-    roster_replace(&table->roster, table->roster.self, record_new(&own));
+    self_replace(table, &own);
     roster_set_status(&table->roster, table->roster.self, MEMBER_ALIVE, &table->prng);
     table->left = false;
     table->leave_due_ms = PROTOCOL_MS_NEVER;

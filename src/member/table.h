@@ -95,6 +95,7 @@ struct guard {
 
 struct member_table {
     struct member_timing timing;
+    struct signer signer;
     size_t members_max;
     struct prng prng;
     struct roster roster;
@@ -136,6 +137,8 @@ struct member_table {
     uint32_t leave_rounds_count;
     protocol_ms_t twin_due_ms; /* a larger generation of ourselves is being looked for */
     uint64_t twin_generation;
+    bool
+        twin_signed; /* a record of ourselves that we did not write, at another address, was seen */
 
     struct guard guard;
     struct member_stats stats;
@@ -250,6 +253,8 @@ enum member_verdict self_accused(struct member_table *table, uint64_t from_node,
 enum member_verdict self_record(struct member_table *table, uint64_t from_node,
                                 const struct address *from_address, const struct wire_member *value,
                                 struct member_output *output);
+/* What we say of ourselves from now on; signs it. */
+void self_replace(struct member_table *table, const struct wire_member *value);
 /* A message that comes from our own id. */
 enum member_verdict self_twin(struct member_table *table, const struct address *from_address,
                               const struct wire_message *message, struct member_output *output);

@@ -256,6 +256,7 @@ void cluster_start(struct cluster *cluster, size_t index)
     host->generation++;
     host->config = cluster_record(cluster, index);
     config.self = host->config;
+    config.signer = host->signer;
     for (size_t i = 0; i < cluster->seeds_count; i++)
         config.seeds[config.seeds_count++] = cluster->hosts[i].address;
     host->table = member_table_new(&config, cluster_instant(cluster));
@@ -270,6 +271,19 @@ void cluster_start(struct cluster *cluster, size_t index)
     wire_arena_fini(&arena);
     member_start(host->table, cluster_instant(cluster), &host->output);
     settle(cluster, index);
+}
+
+void cluster_sign(struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->hosts_count; i++) {
+        struct host *host = &cluster->hosts[i];
+        uint8_t seed[SEAL_SEED_BYTES] = {(uint8_t)i, (uint8_t)(i >> 8), 1};
+        ASSERT(seal_identity_from_seed(seed, &host->identity));
+        host->id = host->identity.id;
+        host->config.public_key =
+            (struct bytes){host->identity.public_key, sizeof(host->identity.public_key)};
+        host->signer = seal_signer(&host->identity);
+    }
 }
 
 /* ---- receiving */

@@ -11,6 +11,7 @@
 #include "base/prng.h"
 #include "gossip/gossip.h"
 #include "member/member.h"
+#include "seal/identity.h"
 
 #define HOSTS_MAX   128
 #define CHANGES_MAX 4096
@@ -59,6 +60,8 @@ struct host {
     size_t datagrams_sent, streams_sent;
     size_t datagram_bytes_sent;
     struct wire_member config; /* of the next start */
+    struct seal_identity identity;
+    struct signer signer; /* all zero: this cluster signs nothing */
 };
 
 struct event;
@@ -94,6 +97,10 @@ void cluster_free(struct cluster *cluster);
 void cluster_start(struct cluster *cluster, size_t host);
 /* All start at once and everybody sees everybody alive, within 20 s of virtual time (asserted). */
 struct cluster *cluster_of_joined(size_t hosts_count, uint64_t seed);
+
+/* Before any start: every host gets a node key, signs its records, and verifies others'. */
+void cluster_sign(struct cluster *cluster);
+struct cluster *cluster_of_signed(size_t hosts_count, uint64_t seed);
 
 void cluster_run(struct cluster *cluster, uint64_t duration_ms);
 /* How long it took until every running process (but the subject's own) sees the subject so;

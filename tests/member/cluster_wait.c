@@ -84,15 +84,26 @@ uint64_t cluster_wait_agreed(struct cluster *cluster, uint64_t timeout_ms)
     return cluster->now_ms - start_ms;
 }
 
-struct cluster *cluster_of_joined(size_t hosts_count, uint64_t seed)
+static struct cluster *joined(struct cluster *cluster)
 {
-    struct cluster *cluster = cluster_new(hosts_count, seed);
-    for (size_t i = 0; i < hosts_count; i++)
+    for (size_t i = 0; i < cluster->hosts_count; i++)
         cluster_start(cluster, i);
     ASSERT(cluster_wait_agreed(cluster, 20000) != NEVER_MS);
     cluster_run(cluster, 3000);
     cluster_clear_changes(cluster);
     return cluster;
+}
+
+struct cluster *cluster_of_joined(size_t hosts_count, uint64_t seed)
+{
+    return joined(cluster_new(hosts_count, seed));
+}
+
+struct cluster *cluster_of_signed(size_t hosts_count, uint64_t seed)
+{
+    struct cluster *cluster = cluster_new(hosts_count, seed);
+    cluster_sign(cluster);
+    return joined(cluster);
 }
 
 size_t cluster_count_changes(struct cluster *cluster, size_t subject, enum member_status status)

@@ -23,6 +23,7 @@
 #include "member/output.h"
 #include "member/status.h"
 #include "member/timing.h"
+#include "seal/signer.h"
 #include "wire/wire.h"
 
 #define MEMBER_SEEDS_MAX        32
@@ -32,9 +33,10 @@
 #define MEMBER_LOCAL_HEALTH_MAX 8
 
 struct member_config {
-    /* As it will be advertised; node, generation, name and address are set. Copied. Incarnation and
-     * status are the table's. */
+    /* As it will be advertised; node, generation, name and address are set, with a signer also
+     * public_key. Copied. Incarnation, status and signature are the table's. */
     struct wire_member self;
+    struct signer signer;        /* all zero: records are neither signed nor verified */
     uint64_t seed;               /* of every random choice */
     struct member_timing timing; /* member_timing_lan() etc. */
     struct address seeds[MEMBER_SEEDS_MAX];
@@ -57,9 +59,10 @@ enum member_verdict {
     MEMBER_REFUSED, /* makes no sense: accuses with a status it may not have, claims to come from us
                      */
     MEMBER_FULL,    /* members_max reached */
+    MEMBER_FORGED,  /* a record that its subject did not sign */
     MEMBER_NOT_MEMBERSHIP, /* a message of another module */
 };
-#define MEMBER_VERDICT_COUNT 8
+#define MEMBER_VERDICT_COUNT 9
 
 struct member_table;
 
@@ -83,7 +86,8 @@ void member_heard(struct member_table *table, struct instant now, uint64_t node,
                   const struct address *address, enum member_via via, struct member_output *output);
 /* One decoded message: ping, ack, ping_request, nack, accuse, member, member_query, push_pull.
  * O(log n), except that a push_pull is answered in O(n) and a new member costs a memmove of O(n)
- * indices. */
+ * indices. A record that is news costs one verification (signer.verify), a known one none; after a
+ * MEMBER_FORGED the driver drops the rest of what came with it. */
 enum member_verdict member_receive(struct member_table *table, struct instant now,
                                    uint64_t from_node, const struct address *from_address,
                                    enum member_via via, const struct wire_message *message,
@@ -96,6 +100,12 @@ void member_unreachable(struct member_table *table, struct instant now,
 void member_stream_failed(struct member_table *table, struct instant now, uint64_t node,
                           const struct address *address, struct member_output *output);
 
+/* A datagram under our own node id and a later boot came from `address`. Whoever holds the
+ * cluster's key can make one, so this process stops only if it has also seen a record of such a
+ * twin, signed by our key. */
+void member_twin(struct member_table *table, struct instant now, const struct address *address,
+                 struct member_output *output);
+
 void member_timer(struct member_table *table, struct instant now, struct member_output *output);
 /* When member_timer is due; BOOT_MS_NEVER before member_start. O(1). */
 boot_ms_t member_deadline(const struct member_table *table);
@@ -103,7 +113,7 @@ boot_ms_t member_deadline(const struct member_table *table);
 /* Says good-bye: told to several peers at once and again twice; MEMBER_LEAVE_DONE follows. */
 void member_leave(struct member_table *table, struct instant now, struct member_output *output);
 /* New labels, taints, capacity, cordon, zone, address: raises the incarnation and spreads. `record`
- * keeps our node id; its generation, incarnation and status are ignored. */
+ * keeps our node id; its generation, incarnation, status and signature are ignored. */
 void member_update_self(struct member_table *table, struct instant now,
                         const struct wire_member *record, struct member_output *output);
 
@@ -153,7 +163,7 @@ size_t member_pick(struct member_table *table, size_t count, uint64_t exclude, m
 
 struct member_stats {
     uint64_t probes_sent, probes_failed, verifications, suspicions, refutations, deaths, restarts;
-    uint64_t push_pulls, stale_messages, conflicts, gaps;
+    uint64_t push_pulls, stale_messages, conflicts, gaps, forgeries;
     uint32_t local_health; /* 0 (well) to MEMBER_LOCAL_HEALTH_MAX */
     size_t unknown_count, alive_count, suspect_count, dead_count, left_count; /* self included */
     uint64_t

@@ -66,7 +66,8 @@ struct net_callbacks {
     /* A peer opened a tunnel: call net_tunnel_accept() inside, or it is closed. */
     void (*on_tunnel)(void *context, struct net_tunnel *tunnel, const struct seal_peer *peer,
                       const struct address *from);
-    /* Another machine uses our node key with a newer boot nonce: this node must stop, loudly. */
+    /* A datagram under our own id and a newer boot nonce: another machine has our node key, or a
+     * member lies (its tag proves the cluster's key, not the node's). */
     void (*on_twin)(void *context, const struct address *from);
 };
 
