@@ -51,6 +51,7 @@ struct brain *brain_new(const struct brain_config *config, struct instant now)
     wire_arena_init(&brain->arena, ARENA_BYTES_MAX);
     brain->members = swim_new_table(config, now);
     brain->gossip = gossip_new(&(struct gossip_config){.coalesce_ms = 0});
+    brain->heard = gossip_heard_new(hash64_pair(config->seed, 4));
     brain->store = new_store(config);
     brain->control = new_control(config);
     member_output_init(&brain->member_output);
@@ -75,6 +76,7 @@ void brain_free(struct brain *brain)
     control_free(brain->control);
     store_free(brain->store);
     gossip_free(brain->gossip);
+    gossip_heard_free(brain->heard);
     member_table_free(brain->members);
     member_output_fini(&brain->member_output);
     wire_arena_fini(&brain->arena);

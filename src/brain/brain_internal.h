@@ -5,6 +5,7 @@
 #include "base/prng.h"
 #include "control/control.h"
 #include "gossip/gossip.h"
+#include "gossip/heard.h"
 #include "member/member.h"
 #include "shoal/brain.h"
 #include "store/claims.h"
@@ -54,6 +55,7 @@ struct brain {
     uint64_t node;
     struct member_table *members;
     struct gossip *gossip;
+    struct gossip_heard *heard; /* records that came lately */
     struct store *store;
     struct control *control;
     struct prng prng;
@@ -96,7 +98,8 @@ struct control_view control_view_of(struct brain *brain);
 struct control_output control_output_of(struct brain *brain);
 /* Acts on a change of the store: disk, peers, readers, control. */
 void record_changed(struct brain *brain, const struct store_change *change);
-void records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer);
+/* True when the same record again would change nothing. */
+bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer);
 void records_say_complete(struct brain *brain);
 bool is_workload_key(const char *key);
 
@@ -108,6 +111,8 @@ void swim_stats(const struct brain *brain, struct brain_stats *stats);
 boot_ms_t swim_hold_deadline(const struct brain *brain);
 void swim_carry_out(struct brain *brain);
 void swim_refresh_candidates(struct brain *brain);
+/* The same for the one member whose status changed. */
+void swim_refresh_candidate(struct brain *brain, const struct wire_node_status *status);
 void swim_flush_rumours(struct brain *brain);
 /* Where the member listens; false when it is not known. */
 bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_address);

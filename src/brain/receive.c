@@ -55,8 +55,8 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
     buf_fini(&stream);
 }
 
-/* Counts what was dropped. */
-static void take_record(struct brain *brain, uint64_t subject, uint64_t generation, uint64_t seq,
+/* Counts what was dropped. True when the same record again would change nothing. */
+static bool take_record(struct brain *brain, uint64_t subject, uint64_t generation, uint64_t seq,
                         const struct wire_message *message, struct buf *answer)
 {
     struct member_view view;
@@ -64,35 +64,46 @@ static void take_record(struct brain *brain, uint64_t subject, uint64_t generati
         member_find(brain->members, subject, &view) && generation > view.record->generation;
     if (unborn || seq > RECORD_SEQ_MAX) {
         brain->stats.records_implausible++;
-        return;
+        return false;
     }
-    records_apply(brain, message, answer);
+    bool taken = records_apply(brain, message, answer);
     if (subject == brain->node && seq > RECORD_SEQ_OWN_MAX)
         effects_fatal(
             brain->effects,
             "a member has forged a record of this node that leaves no number for the next "
             "one: start the agent again, which gives it a new generation; find the "
             "member, and `shoal node ban` it");
+    return taken;
+}
+
+static bool take_any_record(struct brain *brain, const struct wire_message *message,
+                            struct buf *answer)
+{
+    switch (message->type) {
+    case WIRE_MESSAGE_CLAIM:
+        return take_record(brain, message->as.claim.node, message->as.claim.node_generation,
+                           message->as.claim.seq, message, answer);
+    case WIRE_MESSAGE_DECLINE:
+        return take_record(brain, message->as.decline.node, message->as.decline.node_generation,
+                           message->as.decline.seq, message, answer);
+    case WIRE_MESSAGE_NODE_STATUS:
+        return take_record(brain, message->as.node_status.node, message->as.node_status.generation,
+                           message->as.node_status.seq, message, answer);
+    default:
+        return records_apply(brain, message, answer);
+    }
 }
 
 static bool take(struct brain *brain, uint64_t node, const struct address *address,
-                 const struct wire_message *message, struct buf *answer)
+                 const struct wire_message *message, struct bytes encoded, struct buf *answer)
 {
     switch (message->type) {
     case WIRE_MESSAGE_OBJECT:
-        records_apply(brain, message, answer);
-        return true;
     case WIRE_MESSAGE_CLAIM:
-        take_record(brain, message->as.claim.node, message->as.claim.node_generation,
-                    message->as.claim.seq, message, answer);
-        return true;
     case WIRE_MESSAGE_DECLINE:
-        take_record(brain, message->as.decline.node, message->as.decline.node_generation,
-                    message->as.decline.seq, message, answer);
-        return true;
     case WIRE_MESSAGE_NODE_STATUS:
-        take_record(brain, message->as.node_status.node, message->as.node_status.generation,
-                    message->as.node_status.seq, message, answer);
+        if (take_any_record(brain, message, answer))
+            gossip_heard_note(brain->heard, brain->now, encoded);
         return true;
     case WIRE_MESSAGE_DIGEST:
     case WIRE_MESSAGE_SUMMARIES:
@@ -123,15 +134,20 @@ void receive_payload(struct brain *brain, uint64_t node, const struct address *a
     wire_arena_reset(&brain->arena);
     while (payload.size_bytes > 0) {
         struct wire_message message;
-        size_t consumed_bytes = 0;
-        enum wire_verdict verdict =
-            wire_message_decode(payload, &brain->arena, &message, &consumed_bytes);
+        /* Over a stream comes what somebody found to differ: that is looked at, and answered. */
+        size_t consumed_bytes = stream ? 0 : gossip_heard_size(brain->heard, brain->now, payload);
+        enum wire_verdict verdict = WIRE_OK;
+        bool heard = consumed_bytes > 0;
+        if (!heard)
+            verdict = wire_message_decode(payload, &brain->arena, &message, &consumed_bytes);
         if (verdict != WIRE_OK) {
             brain->stats.messages_refused++;
             brain->stats.refused_by_verdict[verdict]++;
             if (verdict != WIRE_UNKNOWN_TYPE)
                 break; /* where the next message begins is not known */
-        } else if (!take(brain, node, address, &message, stream ? &answer : NULL)) {
+        } else if (!heard &&
+                   !take(brain, node, address, &message,
+                         (struct bytes){payload.data, consumed_bytes}, stream ? &answer : NULL)) {
             break; /* who forges a record has nothing else to say, and each costs a verification */
         }
         payload.data += consumed_bytes;

@@ -171,7 +171,12 @@ static void mark(struct brain *brain, const struct store_change *change)
             control_object_changed(brain->control, change->object->uid, change->key, now_boot_ms);
         control_name_changed(brain->control, change->key, now_boot_ms);
     } else if (change->type == WIRE_MESSAGE_NODE_STATUS) {
-        brain->candidates_stale = true;
+        const struct wire_node_status *status =
+            store_node_status(brain->store, change->node_status->node);
+        if (status != NULL)
+            swim_refresh_candidate(brain, status);
+        else
+            brain->candidates_stale = true;
     }
 }
 
@@ -221,7 +226,7 @@ static void contradict(struct brain *brain, const struct wire_message *message)
     record_changed(brain, &change);
 }
 
-void records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
+bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
 {
     struct store_change change;
     enum store_verdict verdict =
@@ -235,4 +240,5 @@ void records_apply(struct brain *brain, const struct wire_message *message, stru
         mark_slot(brain, message);
     if (verdict == STORE_FOREIGN_OWN && brain->adoption_done)
         contradict(brain, message);
+    return verdict == STORE_NEW || verdict == STORE_REPLACED || verdict == STORE_DUPLICATE;
 }

@@ -61,6 +61,17 @@ bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_
 
 /* ---- candidates and healing */
 
+static void set_allocated(struct control_member *candidate, const struct wire_node_status *status)
+{
+    candidate->allocated = (struct wire_resources){.pods = 0};
+    if (status == NULL)
+        return;
+    candidate->allocated = status->allocated;
+    candidate->allocated.devices = NULL;
+    candidate->allocated.devices_count = 0;
+    candidate->allocated.unknown = (struct bytes){.data = NULL};
+}
+
 void swim_refresh_candidates(struct brain *brain)
 {
     if (!brain->candidates_stale)
@@ -74,16 +85,28 @@ void swim_refresh_candidates(struct brain *brain)
         brain->unknown_count += view.status == MEMBER_UNKNOWN;
         if (view.status != MEMBER_ALIVE && view.status != MEMBER_SUSPECT)
             continue;
-        const struct wire_node_status *status = store_node_status(brain->store, view.node);
         MEM_GROW(brain->candidates, brain->candidates_count, brain->candidates_capacity);
         struct control_member *candidate = &brain->candidates[brain->candidates_count++];
         *candidate = (struct control_member){.node = view.node, .record = view.record};
-        if (status != NULL) {
-            candidate->allocated = status->allocated;
-            candidate->allocated.devices = NULL;
-            candidate->allocated.devices_count = 0;
-        }
+        set_allocated(candidate, store_node_status(brain->store, view.node));
     }
+}
+
+void swim_refresh_candidate(struct brain *brain, const struct wire_node_status *status)
+{
+    size_t low = 0;
+    size_t high = brain->candidates_count;
+    if (brain->candidates_stale)
+        return; /* all will be made anew */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (brain->candidates[middle].node < status->node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < brain->candidates_count && brain->candidates[low].node == status->node)
+        set_allocated(&brain->candidates[low], status);
 }
 
 static bool start_hold_over(const struct brain *brain)

@@ -202,22 +202,31 @@ static void start_matured(const struct scene *scene, struct control_workload *wo
         pod_start(scene, workload, pod);
 }
 
-/* The heir of rank r starts after r * HEIR_STEP_MS of silence (design 5). */
+/* When the heir of rank 0 may start; rank r follows r * HEIR_STEP_MS later (design 5). */
+static boot_ms_t heirs_begin(const struct control_workload *workload,
+                             const struct control_slot *slot)
+{
+    boot_ms_t since_boot_ms = slot->vacant_since_boot_ms;
+    if (workload->heal_since_boot_ms > since_boot_ms)
+        since_boot_ms = workload->heal_since_boot_ms;
+    return since_boot_ms + (slot->was_claimed ? 0 : FIRST_PLACEMENT_WAIT_MS);
+}
+
 static void heal(const struct scene *scene, struct control_workload *workload, uint32_t ordinal)
 {
     struct control *control = scene->control;
-    const struct control_slot *slot = &workload->slots[ordinal];
+    boot_ms_t begin_boot_ms = heirs_begin(workload, &workload->slots[ordinal]);
+    if (scene->view->now.boot_ms < begin_boot_ms) { /* nobody's turn: no need to know the chain */
+        workload_due(control, workload, begin_boot_ms);
+        return;
+    }
     size_t chain_count = 0;
     struct place_candidate *chain = slot_chain(scene, workload, ordinal, &chain_count);
     uint32_t rank = 0;
     while (rank < chain_count && chain[rank].node != control->config.node)
         rank++;
     if (rank < chain_count) {
-        boot_ms_t since_boot_ms = slot->vacant_since_boot_ms;
-        if (workload->heal_since_boot_ms > since_boot_ms)
-            since_boot_ms = workload->heal_since_boot_ms;
-        boot_ms_t at_boot_ms = since_boot_ms + (slot->was_claimed ? 0 : FIRST_PLACEMENT_WAIT_MS) +
-                               (boot_ms_t)rank * HEIR_STEP_MS;
+        boot_ms_t at_boot_ms = begin_boot_ms + (boot_ms_t)rank * HEIR_STEP_MS;
         uint64_t tell[TOP_CANDIDATES];
         size_t tell_count = 0;
         for (size_t i = 0; i < chain_count && tell_count < TOP_CANDIDATES; i++)

@@ -270,11 +270,18 @@ struct entry *roster_at(struct roster *roster, uint32_t slot)
 
 uint32_t roster_find(const struct roster *roster, uint64_t node)
 {
-    struct wire_member key = {.node = node};
-    size_t at = lower_bound(roster, &roster->by_id, BY_ID, &key);
-    if (at == roster->by_id.count)
+    /* lower_bound without a look into the records: every packet comes here several times. */
+    size_t low = 0, high = roster->by_id.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (roster->entries[roster->by_id.items[middle]].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == roster->by_id.count)
         return SLOT_NONE;
-    uint32_t slot = roster->by_id.items[at];
+    uint32_t slot = roster->by_id.items[low];
     return roster->entries[slot].node == node ? slot : SLOT_NONE;
 }
 

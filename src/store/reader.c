@@ -7,8 +7,6 @@
 #include "records.h"
 
 struct decoded {
-    RB_ENTRY(decoded) tree;
-    uint32_t record;
     union {
         struct wire_claim claim;
         struct wire_decline decline;
@@ -16,17 +14,9 @@ struct decoded {
     } as;
 };
 
-static int compare(const struct decoded *a, const struct decoded *b)
-{
-    return a->record < b->record ? -1 : a->record > b->record;
-}
-
-TREE_GENERATE(decoded_tree, decoded, tree, compare)
-
 struct reader *record_reader_new(void)
 {
     struct reader *reader = MEM_NEW(struct reader);
-    RB_INIT(&reader->decoded);
     /* The claims that one step reads are bounded by the store's limits, not here. */
     wire_arena_init(&reader->arena, SIZE_MAX / 2);
     wire_arena_init(&reader->former, SIZE_MAX / 2);
@@ -45,6 +35,7 @@ void record_reader_free(struct reader *reader)
     wire_arena_fini(&reader->scratch);
     buf_fini(&reader->reference);
     buf_fini(&reader->encoded);
+    mem_free(reader->decoded);
     mem_free(reader);
 }
 
@@ -59,15 +50,26 @@ void record_reader_trim(struct reader *reader)
     struct wire_arena empty = reader->former;
     reader->former = reader->arena;
     reader->arena = empty;
-    RB_INIT(&reader->decoded);
+    if (reader->decoded_count > 0)
+        memset(reader->decoded, 0, reader->decoded_count * sizeof(*reader->decoded));
 }
 
 void record_reader_forget(struct reader *reader, uint32_t record)
 {
-    struct decoded probe = {.record = record};
-    struct decoded *decoded = RB_FIND(decoded_tree, &reader->decoded, &probe);
-    if (decoded != NULL)
-        RB_REMOVE(decoded_tree, &reader->decoded, decoded);
+    if (record < reader->decoded_count)
+        reader->decoded[record] = NULL;
+}
+
+static struct decoded **place_of(struct reader *reader, uint32_t record)
+{
+    if (record >= reader->decoded_count) {
+        size_t count = reader->decoded_count * 2 > record ? reader->decoded_count * 2 : record + 64;
+        reader->decoded = mem_realloc(reader->decoded, count, sizeof(*reader->decoded));
+        memset(reader->decoded + reader->decoded_count, 0,
+               (count - reader->decoded_count) * sizeof(*reader->decoded));
+        reader->decoded_count = count;
+    }
+    return &reader->decoded[record];
 }
 
 /* The bytes to decode: the record's own, or a copy in the arena of what was rebuilt. */
@@ -84,14 +86,12 @@ static struct bytes lasting_bytes(const struct store *store, const struct record
 static const struct decoded *decode(const struct store *store, uint32_t id)
 {
     struct reader *reader = store->reader;
-    struct decoded probe = {.record = id};
-    struct decoded *decoded = RB_FIND(decoded_tree, &reader->decoded, &probe);
-    if (decoded != NULL)
-        return decoded;
+    struct decoded **place = place_of(reader, id);
+    if (*place != NULL)
+        return *place;
     const struct record *record = record_at(store, id);
     struct bytes bytes = lasting_bytes(store, record);
-    decoded = wire_arena_alloc(&reader->arena, 1, sizeof(*decoded));
-    decoded->record = id;
+    struct decoded *decoded = wire_arena_alloc(&reader->arena, 1, sizeof(*decoded));
     enum wire_verdict verdict = WIRE_OK;
     if (record->kind == RECORD_CLAIM)
         verdict = wire_claim_decode(bytes, &reader->arena, &decoded->as.claim);
@@ -100,7 +100,7 @@ static const struct decoded *decode(const struct store *store, uint32_t id)
     else
         verdict = wire_node_status_decode(bytes, &reader->arena, &decoded->as.status);
     ASSERT(verdict == WIRE_OK);
-    RB_INSERT(decoded_tree, &reader->decoded, decoded);
+    *place = decoded;
     return decoded;
 }
 

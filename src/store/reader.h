@@ -7,7 +7,6 @@
 #define SHOAL_STORE_READER_H
 
 #include "base/buf.h"
-#include "base/tree.h"
 #include "wire/wire.h"
 
 /* Some 800 claims: more than a step looks at twice, little beside what an idle agent takes. */
@@ -15,11 +14,11 @@
 
 struct store;
 struct decoded;
-RB_HEAD(decoded_tree, decoded);
 
 struct reader {
-    struct decoded_tree decoded;
-    struct wire_arena arena;  /* of `decoded` and its parts */
+    struct decoded **decoded; /* by number of record; NULL: not decoded */
+    size_t decoded_count;
+    struct wire_arena arena;  /* of what is decoded and its parts */
     struct wire_arena former; /* outlived one call more: callers write what they have just read */
     struct wire_arena scratch;
     struct buf reference, encoded;

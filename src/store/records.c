@@ -55,14 +55,9 @@ struct record_probe record_probe_of(const struct store *store, const struct reco
                                  .node = record_node_at(store, record->node)->id,
                                  .workload_uid = workload_uid(store, record),
                                  .ordinal = record->ordinal,
-                                 .pod_uid = record->pod_uid};
-    probe.key_hash = record_probe_hash(&probe);
+                                 .pod_uid = record->pod_uid,
+                                 .key_hash = record->key_hash};
     return probe;
-}
-
-uint64_t record_key_hash(const struct store *store, const struct record *record)
-{
-    return record_probe_of(store, record).key_hash;
 }
 
 static int compare_slot(const struct store *store, const struct record_probe *probe,
@@ -94,7 +89,7 @@ static int by_hash(const void *context, const void *item, uint32_t id)
 {
     const struct record_probe *probe = item;
     const struct record *record = record_at(context, id);
-    int order = compare_u64(probe->key_hash, record_key_hash(context, record));
+    int order = compare_u64(probe->key_hash, record->key_hash);
     return order != 0 ? order : by_node(context, item, id);
 }
 
@@ -233,6 +228,7 @@ uint32_t record_add(struct store *store, const struct record_probe *probe, uint3
         memcpy(record->pod_uid, probe->pod_uid, 16);
     if (probe->workload_uid != NULL)
         record->workload = workload_get(store, probe->workload_uid);
+    record->key_hash = record_probe_hash(probe);
     record_node_at(store, node)->records_count++;
     return id;
 }

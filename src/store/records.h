@@ -33,7 +33,6 @@ static inline struct workload *workload_at(const struct store *store, uint32_t i
 struct record_probe record_probe_of(const struct store *store, const struct record *record);
 /* As digests and summaries know it (proto/state.md 6.1), from kind, node and slot or pod uid. */
 uint64_t record_probe_hash(const struct record_probe *probe);
-uint64_t record_key_hash(const struct store *store, const struct record *record);
 /* All but declines and ghosts. */
 bool record_in_digest(const struct record *record);
 /* By (node, kind, slot or pod uid), or INDEX_NONE. */

@@ -55,6 +55,7 @@ enum record_kind { RECORD_STATUS, RECORD_COMPLETE, RECORD_CLAIM, RECORD_DECLINE 
 /* 64 bytes: at 100,000 claims each byte here is a hundred kilobytes. */
 struct record {
     uint64_t generation, seq;
+    uint64_t key_hash;   /* record_probe_hash: comparing by it needs nothing else */
     uint8_t pod_uid[16]; /* claims */
     uint8_t *blob;       /* encoded, or its difference to a reference; NULL: an expired decline */
     uint32_t blob_bytes;

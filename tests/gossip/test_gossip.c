@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/prng.h"
+#include "gossip/heard.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -475,6 +476,50 @@ START_TEST(test_a_storm_of_updates_reaches_all)
 }
 END_TEST
 
+/* ---- what was heard lately */
+
+static struct bytes text_of(const char *text)
+{
+    return (struct bytes){.data = (const uint8_t *)text, .size_bytes = strlen(text)};
+}
+
+START_TEST(test_the_same_bytes_are_passed_over_while_fresh)
+{
+    const char *message = "a record of thirty-eight bytes, v. 001";
+    const char *packet = "a record of thirty-eight bytes, v. 001 and what follows it";
+    struct gossip_heard *heard = gossip_heard_new(7);
+    struct instant late = start, too_late = start;
+    late.boot_ms += GOSSIP_HEARD_MS;
+    too_late.boot_ms += GOSSIP_HEARD_MS + 1;
+    ck_assert_uint_eq(gossip_heard_size(heard, start, text_of(packet)), 0);
+    gossip_heard_note(heard, start, text_of(message));
+    ck_assert_uint_eq(gossip_heard_size(heard, start, text_of(packet)), strlen(message));
+    ck_assert_uint_eq(gossip_heard_size(heard, start, text_of(message)), strlen(message));
+    ck_assert_uint_eq(gossip_heard_size(heard, late, text_of(packet)), strlen(message));
+    ck_assert_uint_eq(gossip_heard_size(heard, too_late, text_of(packet)), 0);
+    gossip_heard_free(heard);
+}
+END_TEST
+
+START_TEST(test_other_bytes_are_not_passed_over)
+{
+    static const char *const others[] = {
+        "a record of thirty-eight bytes, v. 002", /* the same beginning, another end */
+        "a record of thirty-eight bytes, v. 00",  /* cut off */
+        "A record of thirty-eight bytes, v. 001", /* another beginning */
+        "a record of thirty-ei",                  /* shorter than what is looked up by */
+        "",
+    };
+    struct gossip_heard *heard = gossip_heard_new(7);
+    gossip_heard_note(heard, start, text_of("a record of thirty-eight bytes, v. 001"));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        ck_assert_uint_eq(gossip_heard_size(heard, start, text_of(others[i])), 0);
+    gossip_heard_note(heard, start, text_of("too short to be noted"));
+    ck_assert_uint_eq(gossip_heard_size(heard, start, text_of("too short to be noted")), 0);
+    gossip_heard_free(heard);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gossip");
@@ -493,6 +538,8 @@ int main(void)
     tcase_add_test(tcase, test_flush_times);
     tcase_add_test(tcase, test_one_update_reaches_all_of_sixty_four);
     tcase_add_test(tcase, test_a_storm_of_updates_reaches_all);
+    tcase_add_test(tcase, test_the_same_bytes_are_passed_over_while_fresh);
+    tcase_add_test(tcase, test_other_bytes_are_not_passed_over);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
