@@ -106,7 +106,8 @@ void control_offered(struct control *control, const struct control_view *view,
     if (occupancy.taken)
         return;
     if (verdict == PLACE_ELIGIBLE)
-        (void)pod_claim(&scene, workload, occupancy.ordinal, 0, false, true, NULL, 0);
+        (void)pod_claim_current(&scene, workload, occupancy.ordinal,
+                                &(struct claim_terms){.decline_if_full = true});
     else
         pod_decline(&scene, workload, occupancy.ordinal, place_verdict_text(verdict));
 }

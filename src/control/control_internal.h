@@ -2,6 +2,8 @@
 #ifndef SHOAL_CONTROL_INTERNAL_H
 #define SHOAL_CONTROL_INTERNAL_H
 
+#include <string.h>
+
 #include "base/prng.h"
 #include "base/tree.h"
 #include "control/control.h"
@@ -34,7 +36,9 @@
 
 struct control_slot {
     boot_ms_t vacant_since_boot_ms; /* BOOT_MS_NEVER: claimed */
-    boot_ms_t offered_boot_ms;      /* BOOT_MS_NEVER: no offer is out */
+    uint64_t last_generation;       /* of the version that the slot ran last; 0: not known */
+    uint64_t last_template_hash;
+    boot_ms_t offered_boot_ms; /* BOOT_MS_NEVER: no offer is out */
     uint64_t offered_node;
     bool was_claimed;
 };
@@ -62,7 +66,6 @@ struct control_pod {
     uint8_t uid[16];
     uint8_t workload_uid[16];
     uint32_t ordinal;
-    uint64_t template_hash;
     uint64_t grace_ms;
     boot_ms_t intent_until_boot_ms; /* BOOT_MS_NEVER: started */
     bool stopping;
@@ -86,6 +89,11 @@ struct control {
     bool ledger_changed;
     bool room_made; /* resources came free: pending slots are worth another try */
 };
+
+static inline struct bytes text_bytes(const char *text)
+{
+    return (struct bytes){.data = (const uint8_t *)text, .size_bytes = strlen(text)};
+}
 
 /* One call's worth of context, to keep signatures short. */
 struct scene {
@@ -111,12 +119,32 @@ struct held {
 /* All claims of one slot that count, as collected at the start of an evaluation. */
 struct slot_claims {
     struct held best;      /* by held_better */
+    struct held newest;    /* by version */
     struct held own;       /* our best that is not stopping */
     struct held own_other; /* a second one of ours (old beside new) */
     uint32_t count;        /* claims of all nodes, stopping ones included */
     bool old;              /* some claim has another than the current template */
     bool current;          /* some claim has the current template and is not stopping */
-    bool done;             /* some claim has it and is available (Ready long enough) */
+    bool available;        /* some claim is available (Ready long enough), of any template */
+    bool done;             /* some claim has the current template and is available */
+    bool keeps_old;        /* vacant, and its turn in the rollout has not come */
+};
+
+/* A version of a workload: what a pod of it is made from. */
+struct version {
+    uint64_t generation;
+    const struct spec_workload *spec; /* the workload's own, or `decoded` */
+    struct bytes body;                /* canonical JSON; valid until the store changes */
+    struct spec_workload decoded;     /* owned */
+};
+
+/* How a pod comes to be. */
+struct claim_terms {
+    uint32_t rank;              /* of this node in the slot's chain */
+    bool round;                 /* intent first, for one claim round; else it starts at once */
+    bool decline_if_full;       /* tell the others why not */
+    const uint64_t *tell_first; /* nodes that hear of it before all others */
+    size_t tell_first_count;
 };
 
 /* ---- workloads.c */
@@ -147,11 +175,21 @@ bool held_available(const struct held *held, uint32_t min_ready_seconds, wall_ms
 
 /* ---- pods.c */
 struct control_pod *pod_find(const struct control *control, const uint8_t uid[static 16]);
-/* Books and claims the slot for a new pod: intent first when `round`, else it starts at once.
- * False: declined. */
-bool pod_claim(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
-               uint32_t rank, bool round, bool decline_if_full, const uint64_t *tell_first,
-               size_t tell_first_count);
+struct control_pod *pod_new(struct control *control, const struct wire_claim *claim);
+void pod_publish(const struct scene *scene, struct wire_claim *claim, const uint64_t *tell_first,
+                 size_t tell_first_count);
+/* What the runtime says goes into the claim. */
+void pod_apply_status(const struct scene *scene, struct control_pod *pod, struct wire_claim *claim,
+                      const struct wire_claim *status);
+/* It succeeded or failed for good: it holds no resources any more. */
+void pod_finish(const struct scene *scene, struct control_pod *pod);
+/* Books and claims the slot for a new pod of the version. False: no room (declined, if so asked).
+ */
+bool pod_claim(const struct scene *scene, struct control_workload *workload,
+               const struct version *version, uint32_t ordinal, const struct claim_terms *terms);
+/* The same with the workload's current version. */
+bool pod_claim_current(const struct scene *scene, struct control_workload *workload,
+                       uint32_t ordinal, const struct claim_terms *terms);
 void pod_start(const struct scene *scene, struct control_workload *workload,
                struct control_pod *pod);
 void pod_stop(const struct scene *scene, struct control_pod *pod, const char *reason, bool replace);
@@ -182,7 +220,31 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
                  const struct slot_claims *claims);
 
 /* ---- rollout.c */
+
+/* Where a rollout stands, as its slots show it (proto/placement.md 5). */
+struct rollout {
+    uint32_t surge, unavailable;
+    uint32_t starting; /* slots whose pod of the current template is not available yet */
+    uint32_t missing;  /* slots without an available pod */
+    bool paused;
+};
+struct rollout rollout_of(const struct control_workload *workload,
+                          const struct slot_claims *claims);
+/* Whether a slot that serves nobody gets the current template now, when `broken_before` such slots
+ * without a pod of the current template stand before it. */
+bool rollout_may_renew(const struct rollout *rollout, uint32_t broken_before);
+/* A slot that serves nobody and has no pod of the current template. */
+bool slot_is_broken(const struct slot_claims *slot);
 void rollout_advance(const struct scene *scene, struct control_workload *workload,
-                     const struct slot_claims *claims);
+                     const struct rollout *rollout, const struct slot_claims *claims);
+
+/* ---- versions.c */
+/* False: there is no current version, or it makes no sense. Free with version_fini. */
+bool version_current(const struct control_view *view, const struct control_workload *workload,
+                     struct version *ret_version);
+/* What a claim names by (generation, template hash). False: it is in no history here (any more). */
+bool version_of(const struct control_view *view, const struct control_workload *workload,
+                uint64_t generation, uint64_t template_hash, struct version *ret_version);
+void version_fini(struct version *version);
 
 #endif

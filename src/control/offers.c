@@ -1,7 +1,7 @@
 /*
- * First placement (design 5): the peer that took the write proposes each vacant slot to the least
- * loaded of the slot's top four, counting what it has proposed itself in the same breath; a decline
- * or silence moves on down the chain.
+ * First placement (design 5): the peer that took the write proposes each slot that nobody ever held
+ * to the least loaded of the slot's top four, counting what it has proposed itself in the same
+ * breath; a decline or silence moves on down the chain.
  */
 #include <string.h>
 
@@ -127,7 +127,8 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
     uint64_t self = scene->control->config.node;
     count_outstanding(scene, workload, claims, &plan);
     for (uint32_t i = 0; i < workload->slots_count; i++) {
-        if (claims[i].count > 0 || awaits_answer(scene, workload, i))
+        if (claims[i].count > 0 || workload->slots[i].was_claimed ||
+            awaits_answer(scene, workload, i))
             continue;
         bool again = workload->slots[i].offered_boot_ms != BOOT_MS_NEVER;
         uint64_t node =
@@ -142,7 +143,8 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
             send_to(scene, workload, &plan, scene->view->members[i].node);
     for (uint32_t i = 0; i < workload->slots_count; i++)
         if (plan.chosen[i] == self)
-            (void)pod_claim(scene, workload, i, 0, false, true, NULL, 0);
+            (void)pod_claim_current(scene, workload, i,
+                                    &(struct claim_terms){.decline_if_full = true});
     workload_due(scene->control, workload, workload->submitted_until_boot_ms);
     mem_free(plan.tentative);
     mem_free(plan.chosen);

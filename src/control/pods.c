@@ -47,11 +47,6 @@ bool workload_has_pods(const struct control *control, const struct control_workl
     return false;
 }
 
-static struct bytes text_bytes(const char *text)
-{
-    return (struct bytes){.data = (const uint8_t *)text, .size_bytes = strlen(text)};
-}
-
 /* ---- making */
 
 /* 128 bits that no other pod has: node and start are unique, the counter within them; random bits
@@ -68,14 +63,14 @@ static void make_uid(struct control *control, uint8_t ret_uid[static 16])
 }
 
 /* As Kubernetes names them: web-7d4b9c6f5-x8k2p, from letters that spell no words. */
-static void make_name(const struct control_workload *workload, const uint8_t uid[static 16],
+static void make_name(const struct spec_workload *spec, const uint8_t uid[static 16],
                       struct buf *name)
 {
     static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
-    buf_append_text(name, workload->spec.name);
-    if (workload->spec.kind == SPEC_KIND_POD)
+    buf_append_text(name, spec->name);
+    if (spec->kind == SPEC_KIND_POD)
         return;
-    uint64_t hash = workload->spec.template_hash;
+    uint64_t hash = spec->template_hash;
     buf_append_byte(name, '-');
     for (int i = 0; i < 9; i++, hash /= sizeof(alphabet) - 1)
         buf_append_byte(name, (uint8_t)alphabet[hash % (sizeof(alphabet) - 1)]);
@@ -84,16 +79,13 @@ static void make_name(const struct control_workload *workload, const uint8_t uid
         buf_append_byte(name, (uint8_t)alphabet[uid[i] % (sizeof(alphabet) - 1)]);
 }
 
-static struct control_pod *pod_new(struct control *control, const struct wire_claim *claim)
+struct control_pod *pod_new(struct control *control, const struct wire_claim *claim)
 {
     struct control_pod *pod = MEM_NEW(struct control_pod);
     memcpy(pod->uid, claim->pod_uid, sizeof(pod->uid));
     memcpy(pod->workload_uid, claim->slot.workload_uid, sizeof(pod->workload_uid));
     pod->ordinal = claim->slot.ordinal;
-    pod->template_hash = claim->template_hash;
     pod->intent_until_boot_ms = BOOT_MS_NEVER;
-    pod->grace_ms =
-        30000; /* Kubernetes' default, for a pod whose workload is not known (any more) */
     RB_INSERT(control_pods, &control->pods, pod);
     control->pods_count++;
     return pod;
@@ -115,8 +107,8 @@ static void unbook(struct control *control, const uint8_t pod_uid[static 16])
     control->room_made = true;
 }
 
-static void publish(const struct scene *scene, struct wire_claim *claim, const uint64_t *tell_first,
-                    size_t tell_first_count)
+void pod_publish(const struct scene *scene, struct wire_claim *claim, const uint64_t *tell_first,
+                 size_t tell_first_count)
 {
     scene->output->publish_claim(scene->output->context, claim, tell_first, tell_first_count);
 }
@@ -136,55 +128,73 @@ void pod_decline(const struct scene *scene, struct control_workload *workload, u
     workload_due(scene->control, workload, scene->view->now.boot_ms + DECLINE_HOLD_MS);
 }
 
-static struct wire_claim claim_for(const struct scene *scene,
-                                   const struct control_workload *workload, uint32_t ordinal,
-                                   uint32_t rank)
+/* What the ledger books for a pod of the spec. `devices` has room for PLACE_DEVICES_MAX. */
+static struct wire_resources requests_of(const struct spec_workload *spec,
+                                         struct wire_device_count *devices)
 {
-    struct wire_claim claim = {
-        .slot.ordinal = ordinal,
-        .object_generation = workload->generation,
-        .template_hash = workload->spec.template_hash,
-        .created_wall_ms = scene->view->now.wall_ms,
-        .workload_key = text_bytes(workload->key),
-        .rank = rank,
-        .has_requests = true,
-        .requests = {.cpu_milli = workload->spec.requests.cpu_milli,
-                     .memory_bytes = workload->spec.requests.memory_bytes,
-                     .ephemeral_bytes = workload->spec.requests.ephemeral_bytes,
-                     .pods = 1},
+    struct wire_resources requests = {
+        .cpu_milli = spec->requests.cpu_milli,
+        .memory_bytes = spec->requests.memory_bytes,
+        .ephemeral_bytes = spec->requests.ephemeral_bytes,
+        .pods = 1,
+        .devices = devices,
     };
-    memcpy(claim.slot.workload_uid, workload->uid, sizeof(claim.slot.workload_uid));
-    make_uid(scene->control, claim.pod_uid);
-    return claim;
+    for (size_t i = 0; i < spec->requests.extended_count && i < PLACE_DEVICES_MAX; i++) {
+        const struct spec_resource *extended = &spec->requests.extended[i];
+        uint32_t count = extended->count < UINT32_MAX ? (uint32_t)extended->count : UINT32_MAX;
+        devices[requests.devices_count++] =
+            (struct wire_device_count){.name = text_bytes(extended->name), .count = count};
+    }
+    return requests;
 }
 
-bool pod_claim(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
-               uint32_t rank, bool round, bool decline_if_full, const uint64_t *tell_first,
-               size_t tell_first_count)
+bool pod_claim(const struct scene *scene, struct control_workload *workload,
+               const struct version *version, uint32_t ordinal, const struct claim_terms *terms)
 {
     struct control *control = scene->control;
-    struct wire_claim claim = claim_for(scene, workload, ordinal, rank);
+    const struct spec_workload *spec = version->spec;
+    struct wire_device_count devices[PLACE_DEVICES_MAX];
+    struct wire_claim claim = {
+        .slot.ordinal = ordinal,
+        .object_generation = version->generation,
+        .template_hash = spec->template_hash,
+        .created_wall_ms = scene->view->now.wall_ms,
+        .workload_key = text_bytes(workload->key),
+        .rank = terms->rank,
+        .state = WIRE_CLAIM_STATE_INTENT,
+        .has_requests = true,
+        .requests = requests_of(spec, devices),
+    };
     char reason[PLACE_REASON_BYTES];
-    if (!place_ledger_admit(&control->ledger, claim.pod_uid, &workload->spec, false, reason)) {
-        if (decline_if_full)
+    memcpy(claim.slot.workload_uid, workload->uid, sizeof(claim.slot.workload_uid));
+    make_uid(control, claim.pod_uid);
+    if (!place_ledger_admit(&control->ledger, claim.pod_uid, spec, false, reason)) {
+        if (terms->decline_if_full)
             pod_decline(scene, workload, ordinal, reason);
         return false;
     }
     control->ledger_changed = true;
     struct buf name = BUF_INIT;
-    make_name(workload, claim.pod_uid, &name);
+    make_name(spec, claim.pod_uid, &name);
     claim.pod_name = text_bytes(buf_text(&name));
-    claim.state = WIRE_CLAIM_STATE_INTENT;
     struct control_pod *pod = pod_new(control, &claim);
-    pod->grace_ms = (uint64_t)workload->spec.grace_seconds * 1000;
-    pod->intent_until_boot_ms = scene->view->now.boot_ms + (round ? CLAIM_ROUND_MS : 0);
-    publish(scene, &claim, tell_first, tell_first_count);
+    pod->grace_ms = (uint64_t)spec->grace_seconds * 1000;
+    pod->intent_until_boot_ms = scene->view->now.boot_ms + (terms->round ? CLAIM_ROUND_MS : 0);
+    pod_publish(scene, &claim, terms->tell_first, terms->tell_first_count);
     buf_fini(&name);
-    if (round)
+    if (terms->round)
         workload_due(control, workload, pod->intent_until_boot_ms);
     else
         pod_start(scene, workload, pod);
     return true;
+}
+
+bool pod_claim_current(const struct scene *scene, struct control_workload *workload,
+                       uint32_t ordinal, const struct claim_terms *terms)
+{
+    struct version version;
+    return version_current(scene->view, workload, &version) &&
+           pod_claim(scene, workload, &version, ordinal, terms);
 }
 
 /* ---- life */
@@ -192,23 +202,27 @@ bool pod_claim(const struct scene *scene, struct control_workload *workload, uin
 void pod_start(const struct scene *scene, struct control_workload *workload,
                struct control_pod *pod)
 {
-    const struct store_object *object = store_object_by_uid(scene->view->store, workload->uid);
     const struct wire_claim *now =
         store_claim(scene->view->store, scene->control->config.node, pod->uid);
-    if (object == NULL || now == NULL)
+    struct version version;
+    if (now == NULL || store_object_by_uid(scene->view->store, workload->uid) == NULL)
+        return; /* looked at again when the object comes */
+    if (!version_of(scene->view, workload, now->object_generation, now->template_hash, &version)) {
+        pod_stop(scene, pod, "its template is in no history any more", true);
         return;
+    }
     struct wire_claim claim = *now;
     claim.state = WIRE_CLAIM_STATE_STARTING;
     pod->intent_until_boot_ms = BOOT_MS_NEVER;
-    pod->template_hash = claim.template_hash;
     struct buf tag = BUF_INIT;
     struct buf key = BUF_INIT;
-    buf_printf(&key, "%s/%.*s", workload->spec.namespace_name, (int)claim.pod_name.size_bytes,
+    buf_printf(&key, "%s/%.*s", version.spec->namespace_name, (int)claim.pod_name.size_bytes,
                (const char *)claim.pod_name.data);
     wire_claim_encode(&claim, &tag);
     effects_pod_start(scene->output->effects, pod->uid, buf_text(&key),
-                      (struct bytes){.data = tag.data, .size_bytes = tag.size_bytes}, object->body);
-    publish(scene, &claim, NULL, 0);
+                      (struct bytes){.data = tag.data, .size_bytes = tag.size_bytes}, version.body);
+    version_fini(&version);
+    pod_publish(scene, &claim, NULL, 0);
     buf_fini(&tag);
     buf_fini(&key);
 }
@@ -226,14 +240,15 @@ static void pod_gone(const struct scene *scene, struct control_pod *pod)
         claim.ready = false;
         claim.containers = NULL;
         claim.containers_count = 0;
-        publish(scene, &claim, NULL, 0);
+        pod_publish(scene, &claim, NULL, 0);
     }
     bool again = pod->replace && workload != NULL && !workload->deleted && workload->spec_valid &&
                  pod->ordinal < workload->slots_count && !scene->view->leaving;
     uint32_t ordinal = pod->ordinal;
     pod_free(control, pod);
     if (again)
-        (void)pod_claim(scene, workload, ordinal, 0, false, true, NULL, 0);
+        (void)pod_claim_current(scene, workload, ordinal,
+                                &(struct claim_terms){.decline_if_full = true});
 }
 
 void pod_stop(const struct scene *scene, struct control_pod *pod, const char *reason, bool replace)
@@ -254,11 +269,11 @@ void pod_stop(const struct scene *scene, struct control_pod *pod, const char *re
     claim.reason = text_bytes("Stopping");
     claim.message = text_bytes(reason);
     effects_pod_stop(scene->output->effects, pod->uid, pod->grace_ms, reason);
-    publish(scene, &claim, NULL, 0);
+    pod_publish(scene, &claim, NULL, 0);
 }
 
-static void apply_status(const struct scene *scene, struct control_pod *pod,
-                         struct wire_claim *claim, const struct wire_claim *status)
+void pod_apply_status(const struct scene *scene, struct control_pod *pod, struct wire_claim *claim,
+                      const struct wire_claim *status)
 {
     claim->ready = status->ready && !pod->stopping;
     if (!pod->stopping)
@@ -276,7 +291,7 @@ static void apply_status(const struct scene *scene, struct control_pod *pod,
     claim->containers_count = status->containers_count;
 }
 
-static void finish(const struct scene *scene, struct control_pod *pod)
+void pod_finish(const struct scene *scene, struct control_pod *pod)
 {
     if (pod->finished)
         return;
@@ -315,86 +330,11 @@ void control_pod_status(struct control *control, const struct control_view *view
     if (now == NULL)
         return;
     struct wire_claim claim = *now;
-    apply_status(&scene, pod, &claim, status);
+    pod_apply_status(&scene, pod, &claim, status);
     if (claim.state == WIRE_CLAIM_STATE_SUCCEEDED || claim.state == WIRE_CLAIM_STATE_FAILED)
-        finish(&scene, pod);
+        pod_finish(&scene, pod);
     if (!wire_claim_equal(&claim, now))
-        publish(&scene, &claim, NULL, 0);
-}
-
-/* ---- after a restart */
-
-static struct control_pod *book_known(const struct scene *scene, const struct wire_claim *claim,
-                                      bool force)
-{
-    struct control *control = scene->control;
-    struct buf key = BUF_INIT;
-    buf_append(&key, claim->workload_key.data, claim->workload_key.size_bytes);
-    struct control_workload *workload =
-        workload_ensure(control, claim->slot.workload_uid, buf_text(&key));
-    buf_fini(&key);
-    workload_refresh(scene->view, workload);
-    workload_due(control, workload, scene->view->now.boot_ms);
-    /* Without its document (it may arrive later) the claim itself says what the pod holds. */
-    struct spec_workload bare = {
-        .requests = {.cpu_milli = claim->requests.cpu_milli,
-                     .memory_bytes = claim->requests.memory_bytes,
-                     .ephemeral_bytes = claim->requests.ephemeral_bytes},
-    };
-    bool finished =
-        claim->state == WIRE_CLAIM_STATE_SUCCEEDED || claim->state == WIRE_CLAIM_STATE_FAILED;
-    char reason[PLACE_REASON_BYTES];
-    if (!finished &&
-        !place_ledger_admit(&control->ledger, claim->pod_uid,
-                            workload->spec_valid ? &workload->spec : &bare, force, reason))
-        return NULL;
-    control->ledger_changed = true;
-    struct control_pod *pod = pod_find(control, claim->pod_uid);
-    if (pod == NULL)
-        pod = pod_new(control, claim);
-    pod->finished = finished;
-    if (workload->spec_valid)
-        pod->grace_ms = (uint64_t)workload->spec.grace_seconds * 1000;
-    return pod;
-}
-
-void control_adopt(struct control *control, const struct control_view *view,
-                   const struct wire_claim *claim, const struct wire_claim *status,
-                   const struct control_output *output)
-{
-    const struct scene scene = {.control = control, .view = view, .output = output};
-    struct control_pod *pod = book_known(&scene, claim, true);
-    ASSERT(pod != NULL);
-    struct wire_claim adopted = *claim;
-    adopted.adopted = true;
-    apply_status(&scene, pod, &adopted, status);
-    publish(&scene, &adopted, NULL, 0);
-    if (adopted.state == WIRE_CLAIM_STATE_SUCCEEDED || adopted.state == WIRE_CLAIM_STATE_FAILED)
-        finish(&scene, pod);
-}
-
-void control_resume(struct control *control, const struct control_view *view,
-                    const struct wire_claim *claim, uint64_t wait_ms,
-                    const struct control_output *output)
-{
-    const struct scene scene = {.control = control, .view = view, .output = output};
-    struct wire_claim resumed = *claim;
-    struct control_pod *pod = book_known(&scene, claim, false);
-    if (pod == NULL) { /* the node has less to give than before */
-        resumed.state = WIRE_CLAIM_STATE_RELEASED;
-        return;
-    }
-    if (!pod->finished) {
-        resumed.state = WIRE_CLAIM_STATE_INTENT;
-        resumed.ready = false;
-        resumed.ready_wall_ms = 0;
-        resumed.ip = (struct bytes){.data = NULL};
-        resumed.containers_count = 0;
-        resumed.reason = text_bytes("Restarting");
-        resumed.message = text_bytes("the node restarted");
-        pod->intent_until_boot_ms = view->now.boot_ms + wait_ms;
-    }
-    publish(&scene, &resumed, NULL, 0);
+        pod_publish(&scene, &claim, NULL, 0);
 }
 
 void pods_status_flush(const struct scene *scene)

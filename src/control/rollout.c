@@ -1,14 +1,43 @@
 /*
- * Rolling update without a coordinator. All holders look at the same list: the slots that do not
- * yet have an available pod of the current template, by ordinal. A slot's place in that list only
- * falls (until a pod breaks), so with places < maxSurge starting the new pod beside the old one,
- * and places < maxUnavailable stopping the old one first where there is no room beside it, at most
- * maxSurge pods are extra and at most maxUnavailable are missing, whatever the holders know late
- * (proto/placement.md 5; invariant 9 of the design).
+ * Rolling update without a coordinator: every holder reads the same list of slots, by ordinal, and
+ * acts for its own (proto/placement.md 5; invariant 9 of the design). Three rules:
+ *
+ *   beside     the first maxSurge slots that are not done start the new pod beside the old one
+ *   instead    an old pod that serves stops first while those that are missing, and those before it
+ *              that may stop just now, are fewer than maxUnavailable
+ *   renew      a slot that serves nobody loses nothing: it gets the new template, but no more than
+ *              maxSurge + maxUnavailable of these may be on their way, so that a template that does
+ *              not work cannot spread by attrition; the others keep the template that they had
+ *
+ * Each counts what others may do at the same moment, so knowledge that comes late makes a holder
+ * wait, not overshoot.
  */
-#include <string.h>
-
 #include "control_internal.h"
+
+bool slot_is_broken(const struct slot_claims *slot)
+{
+    return !slot->available && !slot->current;
+}
+
+struct rollout rollout_of(const struct control_workload *workload, const struct slot_claims *claims)
+{
+    const struct spec_workload *spec = &workload->spec;
+    struct rollout rollout = {.unavailable = 1, .paused = spec->paused};
+    if (spec->kind == SPEC_KIND_DEPLOYMENT)
+        spec_strategy_resolve(&spec->strategy, spec->replicas, &rollout.surge,
+                              &rollout.unavailable);
+    for (uint32_t i = 0; i < workload->slots_count; i++) {
+        rollout.starting += claims[i].current && !claims[i].done;
+        rollout.missing += !claims[i].available;
+    }
+    return rollout;
+}
+
+bool rollout_may_renew(const struct rollout *rollout, uint32_t broken_before)
+{
+    return !rollout->paused &&
+           rollout->starting + broken_before < rollout->surge + rollout->unavailable;
+}
 
 static bool must_advance(const struct slot_claims *slot, const struct control_workload *workload)
 {
@@ -16,31 +45,39 @@ static bool must_advance(const struct slot_claims *slot, const struct control_wo
            !slot->current && !held_finished(&slot->own);
 }
 
-void rollout_advance(const struct scene *scene, struct control_workload *workload,
-                     const struct slot_claims *claims)
+static void stop_old(const struct scene *scene, const struct control_workload *workload,
+                     const struct slot_claims *slot)
 {
-    const struct spec_workload *spec = &workload->spec;
-    uint32_t surge = 0;
-    uint32_t unavailable = 1;
-    if (spec->kind == SPEC_KIND_DEPLOYMENT)
-        spec_strategy_resolve(&spec->strategy, spec->replicas, &surge, &unavailable);
-    if (spec->paused || scene->view->leaving)
+    struct control_pod *pod = pod_find(scene->control, slot->own.pod_uid);
+    bool at_once = workload->spec.kind == SPEC_KIND_POD || !workload->spec.strategy.recreate;
+    if (pod != NULL && !pod->stopping)
+        pod_stop(scene, pod, "the template changed", at_once);
+}
+
+void rollout_advance(const struct scene *scene, struct control_workload *workload,
+                     const struct rollout *rollout, const struct slot_claims *claims)
+{
+    uint32_t place = 0;          /* among the slots that are not done */
+    uint32_t serving_before = 0; /* old ones that may stop just now */
+    uint32_t broken_before = 0;
+    if (rollout->paused || scene->view->leaving)
         return;
-    uint32_t place = 0;
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         const struct slot_claims *slot = &claims[i];
+        const struct claim_terms terms = {.rank = slot->own.rank};
         if (slot->done)
             continue;
         if (must_advance(slot, workload)) {
-            struct control_pod *pod = pod_find(scene->control, slot->own.pod_uid);
-            bool beside = place < surge &&
-                          pod_claim(scene, workload, i, slot->own.rank, false, false, NULL, 0);
-            if (!beside && place < unavailable && pod != NULL && !pod->stopping)
-                pod_stop(scene, pod, "the template changed",
-                         !spec->strategy.recreate || spec->kind == SPEC_KIND_POD);
+            bool beside = slot->available && place < rollout->surge &&
+                          pod_claim_current(scene, workload, i, &terms);
+            bool instead = slot->available
+                               ? rollout->missing + serving_before < rollout->unavailable
+                               : rollout_may_renew(rollout, broken_before);
+            if (!beside && instead)
+                stop_old(scene, workload, slot);
         }
         place++;
-        if (place >= surge && place >= unavailable)
-            break;
+        serving_before += slot->available && !slot->current;
+        broken_before += slot_is_broken(slot);
     }
 }

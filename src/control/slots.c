@@ -120,19 +120,21 @@ static void note_claim(const struct collection *collection, struct slot_claims *
     const struct scene *scene = collection->scene;
     const struct spec_workload *spec = &collection->workload->spec;
     bool stopping = held->state == WIRE_CLAIM_STATE_STOPPING;
+    bool current = held->template_hash == spec->template_hash;
+    uint64_t in_ms = UINT64_MAX;
+    bool available =
+        held_available(held, spec->min_ready_seconds, scene->view->now.wall_ms, &in_ms);
     slot->count++;
+    if (!slot->newest.present || held->object_generation > slot->newest.object_generation)
+        slot->newest = *held;
     if (!slot->best.present || held_better(held, &slot->best, spec->template_hash))
         slot->best = *held;
-    if (held->template_hash != spec->template_hash) {
-        slot->old = true;
-    } else if (!stopping) {
-        uint64_t in_ms = UINT64_MAX;
-        slot->current = true;
-        if (held_available(held, spec->min_ready_seconds, scene->view->now.wall_ms, &in_ms))
-            slot->done = true;
-        else if (in_ms != UINT64_MAX)
-            workload_due(scene->control, collection->workload, scene->view->now.boot_ms + in_ms);
-    }
+    slot->old = slot->old || !current;
+    slot->current = slot->current || (current && !stopping);
+    slot->available = slot->available || available;
+    slot->done = slot->done || (current && available);
+    if (in_ms != UINT64_MAX)
+        workload_due(scene->control, collection->workload, scene->view->now.boot_ms + in_ms);
     if (held->node == scene->control->config.node && !stopping)
         note_own(slot, held, spec->template_hash);
 }
@@ -178,7 +180,7 @@ static void yield_surplus(const struct scene *scene, const struct slot_claims *s
     if (!own->present || same_pod(own, &slot->best))
         return;
     bool same_template = own->template_hash == slot->best.template_hash;
-    bool not_started = own->state == WIRE_CLAIM_STATE_INTENT && same_template;
+    bool not_started = own->state == WIRE_CLAIM_STATE_INTENT && (same_template || slot->current);
     bool winner_serves =
         same_template ? slot->best.ready || held_finished(&slot->best) : slot->done;
     if (!not_started && !winner_serves)
@@ -212,7 +214,20 @@ static boot_ms_t heirs_begin(const struct control_workload *workload,
     return since_boot_ms + (slot->was_claimed ? 0 : FIRST_PLACEMENT_WAIT_MS);
 }
 
-static void heal(const struct scene *scene, struct control_workload *workload, uint32_t ordinal)
+static void claim_vacancy(const struct scene *scene, struct control_workload *workload,
+                          uint32_t ordinal, bool keeps_old, const struct claim_terms *terms)
+{
+    const struct control_slot *slot = &workload->slots[ordinal];
+    struct version version = {.spec = NULL};
+    if ((keeps_old && version_of(scene->view, workload, slot->last_generation,
+                                 slot->last_template_hash, &version)) ||
+        version_current(scene->view, workload, &version))
+        (void)pod_claim(scene, workload, &version, ordinal, terms);
+    version_fini(&version);
+}
+
+static void heal(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
+                 bool keeps_old)
 {
     struct control *control = scene->control;
     boot_ms_t begin_boot_ms = heirs_begin(workload, &workload->slots[ordinal]);
@@ -235,7 +250,12 @@ static void heal(const struct scene *scene, struct control_workload *workload, u
         if (scene->view->now.boot_ms < at_boot_ms)
             workload_due(control, workload, at_boot_ms);
         else
-            (void)pod_claim(scene, workload, ordinal, rank, tell_count > 0, true, tell, tell_count);
+            claim_vacancy(scene, workload, ordinal, keeps_old,
+                          &(struct claim_terms){.rank = rank,
+                                                .round = tell_count > 0,
+                                                .decline_if_full = true,
+                                                .tell_first = tell,
+                                                .tell_first_count = tell_count});
     } else {
         workload_due(control, workload, scene->view->now.boot_ms + DECLINE_HOLD_MS);
     }
@@ -253,23 +273,47 @@ static bool waits_for_old(const struct control_workload *workload, const struct 
     return false;
 }
 
+/* Since when slots are vacant, and which version they ran last: it never goes back to an older one.
+ */
+static void note_slots(struct control_workload *workload, const struct slot_claims *claims,
+                       boot_ms_t now_boot_ms)
+{
+    for (uint32_t i = 0; i < workload->slots_count; i++) {
+        struct control_slot *slot = &workload->slots[i];
+        if (claims[i].count == 0) {
+            if (slot->vacant_since_boot_ms == BOOT_MS_NEVER)
+                slot->vacant_since_boot_ms = now_boot_ms;
+            continue;
+        }
+        slot->vacant_since_boot_ms = BOOT_MS_NEVER;
+        slot->offered_boot_ms = BOOT_MS_NEVER;
+        slot->was_claimed = true;
+        if (claims[i].newest.object_generation >= slot->last_generation) {
+            slot->last_generation = claims[i].newest.object_generation;
+            slot->last_template_hash = claims[i].newest.template_hash;
+        }
+    }
+}
+
+/* A vacant slot whose turn in the rollout has not come is filled with what it ran before. */
+static void note_turns(const struct control_workload *workload, const struct rollout *rollout,
+                       struct slot_claims *claims)
+{
+    uint32_t broken_before = 0;
+    for (uint32_t i = 0; i < workload->slots_count; i++) {
+        const struct control_slot *slot = &workload->slots[i];
+        claims[i].keeps_old = claims[i].count == 0 && slot->last_generation != 0 &&
+                              slot->last_template_hash != workload->spec.template_hash &&
+                              !rollout_may_renew(rollout, broken_before);
+        broken_before += slot_is_broken(&claims[i]);
+    }
+}
+
 static void fill_vacancies(const struct scene *scene, struct control_workload *workload,
                            const struct slot_claims *claims)
 {
-    boot_ms_t now_boot_ms = scene->view->now.boot_ms;
-    bool blocked = waits_for_old(workload, claims);
-    bool submitted = workload->submitted_until_boot_ms > now_boot_ms;
-    for (uint32_t i = 0; i < workload->slots_count; i++) {
-        struct control_slot *slot = &workload->slots[i];
-        if (claims[i].count > 0) {
-            slot->vacant_since_boot_ms = BOOT_MS_NEVER;
-            slot->offered_boot_ms = BOOT_MS_NEVER;
-            slot->was_claimed = true;
-        } else if (slot->vacant_since_boot_ms == BOOT_MS_NEVER) {
-            slot->vacant_since_boot_ms = now_boot_ms;
-        }
-    }
-    if (blocked || scene->view->leaving)
+    bool submitted = workload->submitted_until_boot_ms > scene->view->now.boot_ms;
+    if (waits_for_old(workload, claims) || scene->view->leaving)
         return;
     if (submitted)
         offers_make(scene, workload, claims);
@@ -277,8 +321,8 @@ static void fill_vacancies(const struct scene *scene, struct control_workload *w
         return;
     for (uint32_t i = 0; i < workload->slots_count; i++)
         if (claims[i].count == 0 && workload->slots[i].vacant_since_boot_ms != BOOT_MS_NEVER &&
-            !submitted)
-            heal(scene, workload, i);
+            (!submitted || workload->slots[i].was_claimed))
+            heal(scene, workload, i, claims[i].keeps_old);
 }
 
 static void note_healing(const struct scene *scene, struct control_workload *workload)
@@ -304,7 +348,10 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
         yield_surplus(scene, &claims[i], &claims[i].own);
         start_matured(scene, workload, &claims[i]);
     }
-    rollout_advance(scene, workload, claims);
+    note_slots(workload, claims, scene->view->now.boot_ms);
+    const struct rollout rollout = rollout_of(workload, claims);
+    note_turns(workload, &rollout, claims);
+    rollout_advance(scene, workload, &rollout, claims);
     fill_vacancies(scene, workload, claims);
     mem_free(claims);
 }

@@ -1,0 +1,159 @@
+/* proto/placement.md 3, 4, 6: first placement, healing, which claim stays. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+static struct world world;
+
+static void setup(void)
+{
+    world_init(&world, 4);
+}
+static void teardown(void)
+{
+    world_fini(&world);
+}
+
+START_TEST(offers_fill_every_slot_once)
+{
+    world_apply(&world, 0, &(struct world_spec){.replicas = 12, .image = 1});
+    world_watch(&world);
+    world_run(&world, 200);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 12);
+    ck_assert_uint_eq(world.pods_started, 12);
+    ck_assert_uint_eq(world.pods_max, 12);
+}
+END_TEST
+
+START_TEST(a_second_look_starts_nothing)
+{
+    const struct world_spec spec = {.replicas = 12, .image = 1};
+    world_apply(&world, 0, &spec);
+    world_run(&world, 500);
+    world_apply(&world, 2, &spec);
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world.pods_started, 12);
+}
+END_TEST
+
+START_TEST(the_ledger_is_the_limit_and_the_rest_waits)
+{
+    char why[256];
+    world_apply(&world, 0, &(struct world_spec){.replicas = 6, .image = 1, .cpu = "3"});
+    world_run(&world, 15000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 4);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(world_allocated(&world, i).cpu_milli, 3000);
+    /* Every peer can say why. */
+    uint32_t waiting = 0;
+    struct control_view view = {
+        .now = {.boot_ms = 1000 + world.now_ms, .wall_ms = UINT64_C(1748736000000) + world.now_ms},
+        .store = world.nodes[3].store,
+        .members = world.nodes[3].members,
+        .members_count = world.nodes[3].members_count,
+        .may_heal = true};
+    for (uint32_t i = 0; i < 6; i++) {
+        (void)control_why(world.nodes[3].control, &view, world.workload_uid, i, why, sizeof(why));
+        waiting += strstr(why, "not enough cpu") != NULL;
+    }
+    ck_assert_uint_eq(waiting, 2);
+    /* Room for one comes free: it is taken within the time that a decline stands. */
+    world_apply(&world, 0, &(struct world_spec){.replicas = 5, .image = 1, .cpu = "3"});
+    world_kill(&world, 3);
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 3);
+    world_restart(&world, 3, false, NULL);
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 4);
+}
+END_TEST
+
+START_TEST(a_death_moves_only_its_own_slots)
+{
+    world_apply(&world, 0, &(struct world_spec){.replicas = 12, .image = 1});
+    world_run(&world, 500);
+    uint32_t lost = world_count(&world, 1, 2).pods;
+    uint32_t before = world.pods_started;
+    ck_assert_uint_gt(lost, 0);
+    world_kill(&world, 2);
+    world_run(&world, 2000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 12);
+    ck_assert_uint_eq(world.pods_started, before + lost);
+}
+END_TEST
+
+START_TEST(scaling_down_stops_the_last_ordinals)
+{
+    size_t holder = 0;
+    world_apply(&world, 0, &(struct world_spec){.replicas = 8, .image = 1});
+    world_run(&world, 500);
+    world_apply(&world, 1, &(struct world_spec){.replicas = 3, .image = 1});
+    world_run(&world, 500);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 3);
+    for (uint32_t i = 0; i < 8; i++)
+        ck_assert_int_eq(world_claim_of_slot(&world, 2, i, &holder) != NULL, i < 3);
+}
+END_TEST
+
+START_TEST(a_pod_that_ended_is_replaced)
+{
+    size_t holder = 0;
+    world_apply(&world, 0, &(struct world_spec){.replicas = 3, .image = 1});
+    world_run(&world, 500);
+    const struct wire_claim *claim = world_claim_of_slot(&world, 0, 1, &holder);
+    ck_assert_ptr_nonnull(claim);
+    world_pod_lost(&world, holder, claim->pod_uid);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 2);
+    world_run(&world, 15000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 3);
+    ck_assert_uint_eq(world.pods_started, 4);
+}
+END_TEST
+
+/* Two sides of a partition healed the same slots: after the merge one pod a slot is left, and no
+ * slot was without a Ready pod meanwhile. */
+START_TEST(surplus_yields_to_a_ready_winner)
+{
+    world_apply(&world, 0, &(struct world_spec){.replicas = 8, .image = 1});
+    world_run(&world, 500);
+    world.lost_news[3] = true; /* node 4 hears nothing and is thought dead */
+    for (size_t i = 0; i < 3; i++) {
+        store_set_node_void(world.nodes[i].store, 4, 1);
+        control_members_changed(world.nodes[i].control, 1000 + world.now_ms);
+    }
+    world_run(&world, 3000);
+    uint32_t extra = world_count(&world, 1, 3).pods;
+    ck_assert_uint_gt(extra, 0);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 8 + extra);
+    world.lost_news[3] = false;
+    for (size_t i = 0; i < 3; i++) {
+        store_set_node_void(world.nodes[i].store, 4, 0);
+        control_claims_changed(world.nodes[i].control, world.workload_uid, 1000 + world.now_ms);
+    }
+    world_watch(&world);
+    world_run(&world, 2000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 8);
+    ck_assert_uint_eq(world.ready_min, 8);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("control: placement");
+    TCase *tcase = tcase_create("placement");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, offers_fill_every_slot_once);
+    tcase_add_test(tcase, a_second_look_starts_nothing);
+    tcase_add_test(tcase, the_ledger_is_the_limit_and_the_rest_waits);
+    tcase_add_test(tcase, a_death_moves_only_its_own_slots);
+    tcase_add_test(tcase, scaling_down_stops_the_last_ordinals);
+    tcase_add_test(tcase, a_pod_that_ended_is_replaced);
+    tcase_add_test(tcase, surplus_yields_to_a_ready_winner);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,192 @@
+/* proto/placement.md 5: rolling updates of holders that only look at the same list. */
+#include <stdlib.h>
+
+#include "world.h"
+
+#define SURGE_1       "{\"rollingUpdate\":{\"maxSurge\":1,\"maxUnavailable\":0}}"
+#define UNAVAILABLE_1 "{\"rollingUpdate\":{\"maxSurge\":0,\"maxUnavailable\":1}}"
+#define UNAVAILABLE_2 "{\"rollingUpdate\":{\"maxSurge\":0,\"maxUnavailable\":2}}"
+#define BOTH_2        "{\"rollingUpdate\":{\"maxSurge\":2,\"maxUnavailable\":2}}"
+
+static struct world world;
+
+static void setup(void)
+{
+    world_init(&world, 4);
+}
+static void teardown(void)
+{
+    world_fini(&world);
+}
+
+static void apply(int image, const char *strategy)
+{
+    world_apply(&world, (size_t)image % 4,
+                &(struct world_spec){.replicas = 10, .image = image, .strategy = strategy});
+}
+
+static void given_ten_ready(const char *strategy)
+{
+    apply(1, strategy);
+    world_run(&world, 1000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 10);
+    world_watch(&world);
+}
+
+static const struct {
+    const char *strategy;
+    uint32_t ready_min, pods_max;
+} limits[] = {
+    {SURGE_1, 10, 11}, {UNAVAILABLE_1, 9, 10}, {UNAVAILABLE_2, 8, 10},
+    {BOTH_2, 8, 12},   {NULL, 8, 13}, /* 25% of each, the surge rounded up */
+};
+
+START_TEST(stays_within_surge_and_unavailable)
+{
+    given_ten_ready(limits[_i].strategy);
+    apply(2, limits[_i].strategy);
+    world_run(&world, 8000);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 10);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 0);
+    ck_assert_uint_ge(world.ready_min, limits[_i].ready_min);
+    ck_assert_uint_le(world.pods_max, limits[_i].pods_max);
+}
+END_TEST
+
+/* Stop-first counts a pod that is missing for another reason, wherever it stands: the slot that is
+ * down is the last, and with one unavailable already none of the others may stop. */
+START_TEST(counts_what_is_missing_already)
+{
+    size_t holder = 0;
+    given_ten_ready(UNAVAILABLE_1);
+    const struct wire_claim *claim = world_claim_of_slot(&world, 0, 9, &holder);
+    world.broken[2] = true; /* what replaces it never becomes Ready */
+    world_pod_lost(&world, holder, claim->pod_uid);
+    world_watch(&world);
+    apply(2, UNAVAILABLE_1);
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world.ready_min, 9);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 9);
+}
+END_TEST
+
+START_TEST(a_template_that_does_not_work_stops_the_rollout)
+{
+    given_ten_ready(BOTH_2);
+    world.broken[2] = true;
+    apply(2, BOTH_2);
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world.ready_min, 8);
+    ck_assert_uint_le(world_count(&world, 2, SIZE_MAX).pods, 4);
+    /* Its undoing is a new version with the old template. */
+    apply(1, BOTH_2);
+    world_run(&world, 8000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 10);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).pods, 0);
+    ck_assert_uint_ge(world.ready_min, 8);
+}
+END_TEST
+
+/* A stuck rollout does not spread by attrition: what a dead machine ran is healed with the template
+ * that it ran. */
+START_TEST(healing_in_a_stuck_rollout_keeps_the_template)
+{
+    given_ten_ready(SURGE_1);
+    world.broken[2] = true;
+    apply(2, SURGE_1);
+    world_run(&world, 15000);
+    uint32_t lost = world_count(&world, 1, 3).pods;
+    uint32_t broken = world_count(&world, 2, SIZE_MAX).pods;
+    ck_assert_uint_gt(lost, 0);
+    ck_assert_uint_eq(broken, 1);
+    world_kill(&world, 3);
+    world_run(&world, 20000);
+    ck_assert_uint_ge(world_count(&world, 1, SIZE_MAX).ready, 9);
+    ck_assert_uint_le(world_count(&world, 2, SIZE_MAX).pods, 2);
+    /* And when the template works in the end, it goes everywhere. */
+    world.broken[2] = false;
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 10);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 0);
+}
+END_TEST
+
+/* Old pods that serve nobody are replaced first: nothing is lost by it. */
+START_TEST(what_is_broken_is_renewed_first)
+{
+    world.broken[1] = true;
+    apply(1, UNAVAILABLE_1);
+    world_run(&world, 1000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 0);
+    apply(2, UNAVAILABLE_1);
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 10);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 0);
+}
+END_TEST
+
+START_TEST(paused_changes_nothing_and_heals_with_the_old)
+{
+    given_ten_ready(SURGE_1);
+    world_apply(
+        &world, 1,
+        &(struct world_spec){.replicas = 10, .image = 2, .strategy = SURGE_1, .paused = true});
+    world_run(&world, 12000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 10);
+    world_kill(&world, 3);
+    world_run(&world, 15000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 10);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).pods, 0);
+}
+END_TEST
+
+START_TEST(recreate_never_mixes_templates)
+{
+    given_ten_ready("{\"type\":\"Recreate\"}");
+    apply(2, "{\"type\":\"Recreate\"}");
+    for (int i = 0; i < 8000; i++) {
+        world_run(&world, 1);
+        ck_assert(world_count(&world, 1, SIZE_MAX).ready == 0 ||
+                  world_count(&world, 2, SIZE_MAX).pods == 0);
+    }
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 10);
+}
+END_TEST
+
+/* News that reach a holder late make it wait. */
+START_TEST(late_news_overshoot_nothing)
+{
+    given_ten_ready(limits[_i].strategy);
+    apply(2, limits[_i].strategy);
+    for (int i = 0; i < 400; i++) {
+        world.lost_news[i % 4] = true;
+        world_run(&world, 25);
+        world.lost_news[i % 4] = false;
+    }
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 10);
+    ck_assert_uint_ge(world.ready_min, limits[_i].ready_min);
+    ck_assert_uint_le(world.pods_max, limits[_i].pods_max);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("control: rollout");
+    TCase *tcase = tcase_create("rollout");
+    const int count = (int)(sizeof(limits) / sizeof(limits[0]));
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, stays_within_surge_and_unavailable, 0, count);
+    tcase_add_loop_test(tcase, late_news_overshoot_nothing, 0, count);
+    tcase_add_test(tcase, counts_what_is_missing_already);
+    tcase_add_test(tcase, a_template_that_does_not_work_stops_the_rollout);
+    tcase_add_test(tcase, healing_in_a_stuck_rollout_keeps_the_template);
+    tcase_add_test(tcase, what_is_broken_is_renewed_first);
+    tcase_add_test(tcase, paused_changes_nothing_and_heals_with_the_old);
+    tcase_add_test(tcase, recreate_never_mixes_templates);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
