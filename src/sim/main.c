@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/sim.h"
+#include "trial.h"
 
 static const char usage[] =
     "Usage: shoal sim [--nodes N] [--seed S | --first-seed S --seeds COUNT] [options]\n"
@@ -151,6 +152,9 @@ int sim_main(int argc, char **argv)
         .options = {.nodes = 5, .seed = 1, .duration_ms = 30000, .loss_ppm = 10000, .faults = true},
         .seeds_count = 1,
     };
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--registers") == 0)
+            return trial_main(argc, argv);
     optind = 1;
     for (int id = 0; (id = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         int result = take_option(&command, id, optarg);

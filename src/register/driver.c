@@ -1,0 +1,364 @@
+/*
+ * How the roster comes about and changes (proto/registers.md 4). Rosters form a chain: the one
+ * after epoch e is decided by one instance of Paxos of its own, the register "roster#e", among the
+ * voters of epoch e. Whoever drives it can be replaced at any moment: all it knows can be asked for
+ * again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "register_internal.h"
+
+void roster_put(const struct register_roster *roster, struct buf *payload)
+{
+    struct wire_roster wire = register_roster_to_wire(roster);
+    wire_put_roster(payload, &wire);
+}
+
+void driver_clear(struct driver *driver)
+{
+    for (size_t i = 0; i < driver->keys_count; i++)
+        bytes_disown(driver->keys[i]);
+    mem_free(driver->keys);
+    *driver = (struct driver){.due_boot_ms = driver->due_boot_ms};
+}
+
+void roster_adopt(struct registers *registers, const struct register_roster *roster)
+{
+    struct buf payload = BUF_INIT;
+    struct wire_roster wire = register_roster_to_wire(roster);
+    register_roster_validate(roster);
+    registers->roster = *roster;
+    wire_roster_encode(&wire, &payload);
+    registers->roster_sequence = registers->output->persist(
+        registers->output->context, (struct bytes){(const uint8_t *)"r", 1},
+        (struct bytes){payload.data, payload.size_bytes});
+    buf_fini(&payload);
+    acceptor_forget_rosters(registers);
+    registers->stats.rosters++;
+    registers->output->roster_changed(registers->output->context, roster);
+    proposer_restart(registers);
+    driver_clear(&registers->driver);
+}
+
+void roster_found(struct registers *registers)
+{
+    struct register_roster roster = {
+        .epoch = 1, .voters = {registers->config.node}, .voters_count = 1};
+    while (roster.origin == 0)
+        roster.origin = prng_next(&registers->prng);
+    roster_adopt(registers, &roster);
+}
+
+void roster_reset(struct registers *registers)
+{
+    struct register_roster roster = registers->roster;
+    if (roster.epoch == 0) {
+        roster_found(registers);
+        return;
+    }
+    if (roster.epoch + ROSTER_RESET_EPOCHS > ROSTER_EPOCH_MAX)
+        return;
+    roster.resets++;
+    roster.epoch += ROSTER_RESET_EPOCHS;
+    roster.voters[0] = registers->config.node;
+    roster.voters_count = 1;
+    roster.next_count = 0;
+    roster_adopt(registers, &roster);
+}
+
+/* ---- hearing of it */
+
+void roster_take_query(struct registers *registers, uint64_t from,
+                       const struct wire_roster_query *query)
+{
+    struct register_roster theirs = {.origin = query->origin,
+                                     .resets = query->resets,
+                                     .epoch = query->origin == 0 ? 0 : query->epoch,
+                                     .voters_count = query->voters_count};
+    struct buf payload = BUF_INIT;
+    if (!register_roster_supersedes(&registers->roster, &theirs))
+        return;
+    roster_put(&registers->roster, &payload);
+    send_now(registers, from, &payload);
+    buf_fini(&payload);
+}
+
+static void query(struct registers *registers, const struct register_member *members,
+                  size_t members_count)
+{
+    const struct register_roster *roster = &registers->roster;
+    size_t live_count = 0;
+    for (size_t i = 0; i < members_count; i++)
+        live_count += members[i].live && members[i].node != registers->config.node;
+    if (live_count == 0)
+        return;
+    uint64_t wanted = prng_below(&registers->prng, live_count);
+    struct wire_roster_query query = {.origin = roster->origin,
+                                      .resets = roster->resets,
+                                      .epoch = roster->epoch,
+                                      .voters_count = (uint8_t)roster->voters_count};
+    struct buf payload = BUF_INIT;
+    wire_put_roster_query(&payload, &query);
+    for (size_t i = 0; i < members_count; i++)
+        if (members[i].live && members[i].node != registers->config.node && wanted-- == 0)
+            send_now(registers, members[i].node, &payload);
+    buf_fini(&payload);
+}
+
+static bool is_first_of_many(const struct registers *registers,
+                             const struct register_member *members, size_t members_count)
+{
+    size_t live_count = 0;
+    for (size_t i = 0; i < members_count; i++) {
+        if (members[i].live && live_count++ == 0 && members[i].node != registers->config.node)
+            return false;
+    }
+    return live_count > 1;
+}
+
+/* ---- changing it */
+
+static void propose(struct registers *registers, const struct register_roster *roster)
+{
+    char key[40];
+    struct buf body = BUF_INIT;
+    struct wire_roster wire = register_roster_to_wire(roster);
+    int size =
+        snprintf(key, sizeof(key), "roster#%llu", (unsigned long long)registers->roster.epoch);
+    wire_roster_encode(&wire, &body);
+    ASSERT(body.size_bytes <= REGISTER_BODY_BYTES_MAX);
+    struct operation *operation =
+        operation_new(registers, VERB_DECIDE, (struct bytes){(const uint8_t *)key, (size_t)size},
+                      (struct bytes){body.data, body.size_bytes}, 0);
+    buf_fini(&body);
+    if (operation == NULL)
+        return;
+    registers->driver.phase = DRIVER_DECIDING;
+    operation_begin(registers, operation);
+}
+
+static void propose_voters(struct registers *registers, const uint64_t *voters, size_t voters_count)
+{
+    struct register_roster roster = registers->roster;
+    if (roster.epoch >= ROSTER_EPOCH_MAX)
+        return;
+    roster.epoch++;
+    roster.next_count = 0;
+    roster.voters_count = voters_count;
+    memcpy(roster.voters, voters, voters_count * sizeof(voters[0]));
+    propose(registers, &roster);
+}
+
+static void propose_joint(struct registers *registers, const uint64_t *next, size_t next_count)
+{
+    struct register_roster roster = registers->roster;
+    if (roster.epoch >= ROSTER_EPOCH_MAX)
+        return;
+    roster.epoch++;
+    roster.next_count = next_count;
+    memcpy(roster.next, next, next_count * sizeof(next[0]));
+    propose(registers, &roster);
+}
+
+/* One round of copies; the next begins when it is over. */
+static void copy_some(struct registers *registers)
+{
+    struct driver *driver = &registers->driver;
+    while (driver->phase == DRIVER_COPYING && driver->copies < COPIES_MAX &&
+           driver->keys_next < driver->keys_count) {
+        struct operation *operation = operation_new(
+            registers, VERB_COPY, driver->keys[driver->keys_next], (struct bytes){.data = NULL}, 0);
+        if (operation == NULL) {
+            driver->failed = true;
+            return;
+        }
+        driver->keys_next++;
+        driver->copies++;
+        operation_begin(registers, operation);
+    }
+}
+
+static void copies_over(struct registers *registers)
+{
+    struct driver *driver = &registers->driver;
+    boot_ms_t joint_since_boot_ms = driver->joint_since_boot_ms;
+    bool failed = driver->failed;
+    if (driver->copies > 0)
+        return;
+    driver_clear(driver);
+    driver->joint_since_boot_ms = joint_since_boot_ms;
+    if (!failed)
+        propose_voters(registers, registers->roster.next, registers->roster.next_count);
+}
+
+static void take_keys(struct registers *registers, const struct operation *operation)
+{
+    struct driver *driver = &registers->driver;
+    size_t count = listing_count(operation->listing);
+    struct wire_register_record *records = MEM_NEW_ARRAY(struct wire_register_record, count + 1);
+    listing_records(registers, operation->listing, records);
+    for (size_t i = 0; i < count; i++) {
+        MEM_GROW(driver->keys, driver->keys_count, driver->keys_capacity);
+        driver->keys[driver->keys_count++] = bytes_own(records[i].key);
+    }
+    mem_free(records);
+    driver->phase = DRIVER_COPYING;
+    copy_some(registers);
+    copies_over(registers);
+}
+
+/* Those concerned hear of it at once, the others by rumour. */
+static void announce(struct registers *registers, const struct register_roster *before)
+{
+    struct buf payload = BUF_INIT;
+    const struct register_roster *rosters[] = {before, &registers->roster};
+    uint64_t told[2 * ROSTER_TARGETS_MAX];
+    size_t told_count = 0;
+    roster_put(&registers->roster, &payload);
+    for (size_t i = 0; i < 2; i++) {
+        struct register_quorum quorum;
+        register_quorum_of(rosters[i], false, &quorum);
+        for (size_t j = 0; j < quorum.targets_count; j++) {
+            bool again = quorum.targets[j] == registers->config.node;
+            for (size_t k = 0; k < told_count; k++)
+                again = again || told[k] == quorum.targets[j];
+            if (again)
+                continue;
+            told[told_count++] = quorum.targets[j];
+            send_now(registers, quorum.targets[j], &payload);
+        }
+    }
+    buf_fini(&payload);
+}
+
+static void take_decision(struct registers *registers, const struct operation *operation)
+{
+    struct wire_register_value value;
+    struct wire_roster wire;
+    struct register_roster roster;
+    struct bytes encoded = {.data = operation->value, .size_bytes = operation->value_bytes};
+    ASSERT(wire_register_value_decode(encoded, &registers->arena, &value) == WIRE_OK);
+    /* Another driver's, perhaps; what it wrote was checked by nobody yet. */
+    if (wire_roster_decode(value.body, &registers->arena, &wire) == WIRE_OK &&
+        register_roster_of_wire(&wire, &roster) &&
+        register_roster_supersedes(&roster, &registers->roster)) {
+        struct register_roster before = registers->roster;
+        roster_adopt(registers, &roster);
+        announce(registers, &before);
+    }
+}
+
+void driver_done(struct registers *registers, const struct operation *operation,
+                 enum register_outcome outcome)
+{
+    struct driver *driver = &registers->driver;
+    bool done = outcome == REGISTER_DONE;
+    if (operation->verb == VERB_DECIDE) {
+        driver->phase = DRIVER_IDLE;
+        if (done)
+            take_decision(registers, operation);
+    } else if (operation->verb == VERB_KEYS && driver->phase == DRIVER_LISTING) {
+        driver->phase = DRIVER_IDLE;
+        if (done)
+            take_keys(registers, operation);
+    } else if (operation->verb == VERB_COPY && driver->phase == DRIVER_COPYING) {
+        driver->copies--;
+        driver->failed = driver->failed || !done;
+        if (!driver->failed)
+            copy_some(registers);
+        if (driver->failed || driver->keys_next == driver->keys_count)
+            copies_over(registers);
+    }
+}
+
+static void list_keys(struct registers *registers)
+{
+    struct operation *operation = operation_new(registers, VERB_KEYS, (struct bytes){.data = NULL},
+                                                (struct bytes){.data = NULL}, 0);
+    if (operation == NULL)
+        return;
+    registers->driver.phase = DRIVER_LISTING;
+    operation_begin(registers, operation);
+}
+
+/* 4.3: of the voters that live, as far as we see, the first drives. Two of them at once do no harm.
+ */
+static bool drives(const struct registers *registers, const struct register_member *members,
+                   size_t members_count)
+{
+    const struct register_roster *roster = &registers->roster;
+    for (size_t i = 0; i < roster->voters_count; i++)
+        for (size_t j = 0; j < members_count; j++)
+            if (members[j].node == roster->voters[i] && members[j].live)
+                return members[j].node == registers->config.node;
+    return false;
+}
+
+static void drive_joint(struct registers *registers)
+{
+    struct driver *driver = &registers->driver;
+    const struct register_roster *roster = &registers->roster;
+    if (driver->joint_since_boot_ms == 0)
+        driver->joint_since_boot_ms = registers->now.boot_ms;
+    if (registers->now.boot_ms - driver->joint_since_boot_ms > JOINT_MS_MAX)
+        propose_voters(registers, roster->voters, roster->voters_count);
+    else
+        list_keys(registers);
+}
+
+static void drive(struct registers *registers, const struct register_member *members,
+                  size_t members_count)
+{
+    struct driver *driver = &registers->driver;
+    const struct register_roster *roster = &registers->roster;
+    uint64_t plan[ROSTER_VOTERS_MAX];
+    if (driver->phase != DRIVER_IDLE || !drives(registers, members, members_count))
+        return;
+    if (roster->next_count > 0) {
+        drive_joint(registers);
+        return;
+    }
+    size_t count = register_roster_plan(roster, members, members_count, plan);
+    bool same = count == driver->planned_count &&
+                memcmp(plan, driver->planned, count * sizeof(plan[0])) == 0;
+    bool changes =
+        count != roster->voters_count || memcmp(plan, roster->voters, count * sizeof(plan[0])) != 0;
+    driver->planned_count = count;
+    memcpy(driver->planned, plan, count * sizeof(plan[0]));
+    if (same && changes)
+        propose_joint(registers, plan, count);
+}
+
+void roster_timer(struct registers *registers)
+{
+    struct registers *r = registers;
+    boot_ms_t now_ms = r->now.boot_ms;
+    bool drives_now = now_ms >= r->driver.due_boot_ms;
+    bool asks_now = now_ms >= r->query_due_boot_ms;
+    size_t members_count = 0;
+    if (!drives_now && !asks_now)
+        return;
+    const struct register_member *members = r->output->members(r->output->context, &members_count);
+    if (asks_now) {
+        uint64_t period_ms = r->roster.epoch == 0 ? QUERY_FAST_MS : QUERY_SLOW_MS;
+        r->query_due_boot_ms =
+            now_ms + prng_between(&r->prng, period_ms, period_ms + period_ms / 4);
+        query(r, members, members_count);
+    }
+    if (!drives_now)
+        return;
+    r->driver.due_boot_ms = now_ms + DRIVER_PERIOD_MS;
+    if (r->roster.epoch != 0)
+        drive(r, members, members_count);
+    else if (now_ms >= r->start_boot_ms + FOUND_MS && is_first_of_many(r, members, members_count))
+        roster_found(r);
+}
+
+boot_ms_t roster_deadline(const struct registers *registers)
+{
+    boot_ms_t driver_ms = registers->driver.due_boot_ms;
+    return driver_ms < registers->query_due_boot_ms ? driver_ms : registers->query_due_boot_ms;
+}
