@@ -81,6 +81,7 @@ struct brain {
     bool candidates_stale; /* what is known of them */
     boot_ms_t start_boot_ms;
     boot_ms_t sync_boot_ms;            /* next exchange */
+    bool digest_waits;                 /* for a packet to ride on */
     boot_ms_t first_exchange_boot_ms;  /* BOOT_MS_NEVER: none yet */
     boot_ms_t claims_complete_boot_ms; /* BOOT_MS_NEVER: not planned or said */
     bool claims_complete;

@@ -5,6 +5,9 @@
 #include "base/memory.h"
 #include "brain_internal.h"
 
+/* A digest without buckets: a message of two fields. */
+#define DIGEST_BYTES_MAX 32
+
 struct member_table *swim_new_table(const struct brain_config *config, struct instant now)
 {
     struct member_config *member = MEM_NEW(struct member_config);
@@ -137,10 +140,23 @@ static struct bytes key_of(uint64_t node, uint8_t key[static 8])
     return (struct bytes){.data = key, .size_bytes = 8};
 }
 
+/* The digest of a quiet round rides on what is sent anyway: a packet of its own is ten times as
+ * large. */
+static void put_digest(struct brain *brain, uint64_t node, struct buf *packet)
+{
+    if (!brain->digest_waits || packet->size_bytes > DATAGRAM_BYTES_MAX - DIGEST_BYTES_MAX ||
+        !member_is_live(brain->members, node))
+        return;
+    store_put_digest(brain->store, packet);
+    brain->digest_waits = false;
+}
+
 static void send_datagram(struct brain *brain, const struct member_output_item *item)
 {
     struct buf packet = BUF_INIT;
     buf_append(&packet, item->payload.data, item->payload.size_bytes);
+    if (item->may_piggyback)
+        put_digest(brain, item->node, &packet);
     if (item->may_piggyback)
         (void)gossip_fill(brain->gossip, &packet, DATAGRAM_BYTES_MAX,
                           member_live_count(brain->members), true);
@@ -339,7 +355,10 @@ void swim_sync_due(struct brain *brain)
     brain->differs = false;
     brain->sync_boot_ms = brain->now.boot_ms + prng_between(&brain->prng, period_ms - period_ms / 4,
                                                             period_ms + period_ms / 4);
-    if (member_pick(brain->members, 1, 0, NULL, NULL, targets) == 1)
+    /* Whatever waited since the last round found no packet to ride on. */
+    bool quiet = brain->synced && period_ms == SYNC_PERIOD_MS && !brain->digest_waits;
+    brain->digest_waits = quiet;
+    if (!quiet && member_pick(brain->members, 1, 0, NULL, NULL, targets) == 1)
         swim_sync_with(brain, targets[0].node);
 }
 

@@ -107,6 +107,8 @@ static void local_on_read(uv_stream_t *stream, ssize_t size_bytes, const uv_buf_
         local_drop(local);
 }
 
+static void keep_ticking(struct agent *agent);
+
 static void on_local(uv_stream_t *listener, int status)
 {
     struct agent *agent = listener->data;
@@ -120,6 +122,7 @@ static void on_local(uv_stream_t *listener, int status)
     if (local->next != NULL)
         local->next->link = &local->next;
     agent->locals = local;
+    keep_ticking(agent);
     const struct api_transport transport = {
         .context = local,
         .write = local_write,
@@ -149,11 +152,21 @@ static void listen_when_synced(struct agent *agent)
     }
 }
 
+/* An agent that nobody talks to sleeps on: two thirds of its wake-ups were this timer's. */
 static void on_api_timer(uv_timer_t *timer)
 {
     struct agent *agent = timer->data;
     listen_when_synced(agent);
     api_tick(agent->api);
+    if (agent->listening && agent->locals == NULL && agent->remotes == NULL)
+        (void)uv_timer_stop(timer);
+}
+
+/* Somebody has come whose deadlines are to be looked after. */
+static void keep_ticking(struct agent *agent)
+{
+    if (!uv_is_active((const uv_handle_t *)&agent->api_timer))
+        (void)uv_timer_start(&agent->api_timer, on_api_timer, API_TICK_MS, API_TICK_MS);
 }
 
 int doors_open(struct agent *agent, struct error *error)
@@ -174,7 +187,7 @@ int doors_open(struct agent *agent, struct error *error)
         return error_set(error, ERROR_IO, "cannot listen on %s: %s", path, uv_strerror(status));
     agent->opened_boot_ms = agent_now().boot_ms;
     listen_when_synced(agent);
-    (void)uv_timer_start(&agent->api_timer, on_api_timer, API_TICK_MS, API_TICK_MS);
+    keep_ticking(agent);
     return 0;
 }
 
@@ -268,6 +281,7 @@ void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal
     if (remote->next != NULL)
         remote->next->link = &remote->next;
     agent->remotes = remote;
+    keep_ticking(agent);
     const struct net_tunnel_callbacks callbacks = {
         .context = remote,
         .on_data = remote_on_data,

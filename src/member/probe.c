@@ -19,6 +19,7 @@
  * periods; this order for hardly more than one, because whoever exchanges packets with us anyway
  * needs no probe. Beyond, there are enough observers for chance to do the same. */
 #define CHOOSE_MAX 128u
+#define REST_EVERY 4u
 /* A flap is forgotten after this; at most this many count (4.7). */
 #define FLAP_MEMORY_MS ((protocol_ms_t)30000)
 #define FLAPS_MAX      3u
@@ -101,6 +102,17 @@ static uint32_t choose(struct member_table *table)
     return SLOT_NONE;
 }
 
+/* One round in four is left out while nobody has been silent for longer than the others' probes
+ * explain: with both ends probing, a pair exchanges a packet every (N - 1) / 2 periods. */
+static bool may_rest(struct member_table *table, uint32_t slot)
+{
+    size_t others_count = table->roster.live.count;
+    if (others_count > CHOOSE_MAX || table->rounds_count % REST_EVERY != 0)
+        return false;
+    uint64_t usual_ms = (uint64_t)clock_period_ms(table) * others_count * 5 / 8;
+    return silence_ms(table, roster_at(&table->roster, slot)) < usual_ms;
+}
+
 /* Whom to probe now: the one whose probe failed without a verdict, else the next that nobody is at.
  */
 static uint32_t next_target(struct member_table *table)
@@ -136,8 +148,9 @@ void probe_round(struct member_table *table, struct member_output *output)
 {
     uint32_t period_ms = clock_period_ms(table);
     table->round_due_ms = table->now_ms + period_ms;
+    table->rounds_count++;
     uint32_t slot = next_target(table);
-    if (slot == SLOT_NONE)
+    if (slot == SLOT_NONE || may_rest(table, slot))
         return;
     struct inquiry *inquiry = inquiry_open(table, slot, INQUIRY_PROBE);
     table->stats.probes_sent++;

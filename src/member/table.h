@@ -111,6 +111,7 @@ struct member_table {
     uint32_t health;              /* Lifeguard 4.1 */
 
     protocol_ms_t round_due_ms;
+    uint64_t rounds_count;
     uint32_t retry_slot; /* to be probed again in the next round; SLOT_NONE */
     uint64_t retry_node;
     uint32_t seq;
