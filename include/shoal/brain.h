@@ -94,10 +94,35 @@ struct brain_pod {
 };
 
 enum brain_verb {
-    BRAIN_CREATE,  /* ERROR_EXISTS when there */
-    BRAIN_REPLACE, /* ERROR_NOT_FOUND when not there; no-op writes keep the version */
-    BRAIN_APPLY,   /* create or replace */
+    BRAIN_CREATE,   /* ERROR_EXISTS when there */
+    BRAIN_REPLACE,  /* ERROR_NOT_FOUND when not there; no-op writes keep the version */
+    BRAIN_APPLY,    /* create or replace */
+    BRAIN_REGISTER, /* what `strong` says, of the register `key`; answered with a
+                       wire_register_answer */
     BRAIN_DELETE, /* object, or a single pod "pods/ns/name" that a workload owns (it is replaced) */
+};
+
+/* Strong registers and leases (proto/registers.md): each answer needs a majority of the roster's
+ * voters, and waits for it up to 5 s. Codes: ERROR_CONFLICT, the condition does not hold (the
+ * answer has what is there); ERROR_UNAVAILABLE, no majority, nothing was changed; ERROR_TIMEOUT, no
+ * majority, it may have been changed. */
+enum brain_register_verb {
+    BRAIN_REGISTER_READ,
+    BRAIN_REGISTER_LIST,  /* those whose keys begin with `key` */
+    BRAIN_REGISTER_WRITE, /* body: request.body */
+    BRAIN_LEASE_ACQUIRE,  /* holder, duration_ms */
+    BRAIN_LEASE_RENEW,    /* token */
+    BRAIN_LEASE_RELEASE,  /* token */
+    BRAIN_ROSTER_RESET,   /* an operator: the other voters are lost for good */
+};
+
+struct brain_register_request {
+    enum brain_register_verb verb;
+    struct bytes holder; /* who it is: 1 to 128 bytes */
+    uint64_t token;
+    uint32_t duration_ms; /* 1,000 to 600,000 */
+    bool check_sequence;  /* only if the value's sequence is `sequence` (0: there is none) */
+    uint64_t sequence;
 };
 
 struct brain_request {
@@ -109,6 +134,7 @@ struct brain_request {
                                         current one */
     const uint8_t *precondition_uid; /* 16 bytes or NULL */
     bool dry_run;
+    const struct brain_register_request *strong; /* of BRAIN_REGISTER */
 };
 
 struct event {

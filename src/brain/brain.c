@@ -54,6 +54,7 @@ struct brain *brain_new(const struct brain_config *config, struct instant now)
     brain->heard = gossip_heard_new(hash64_pair(config->seed, 4));
     brain->store = new_store(config);
     brain->control = new_control(config);
+    brain->registers = strong_new(config);
     member_output_init(&brain->member_output);
     return brain;
 }
@@ -74,6 +75,8 @@ void brain_free(struct brain *brain)
     mem_free(brain->candidates);
     mem_free(brain->digests);
     control_free(brain->control);
+    registers_free(brain->registers);
+    mem_free(brain->voters_to_be);
     store_free(brain->store);
     gossip_free(brain->gossip);
     gossip_heard_free(brain->heard);
@@ -127,7 +130,6 @@ static int restore_member(struct brain *brain, struct bytes payload, struct erro
 int brain_restore(struct brain *brain, enum effect_table table, struct bytes key,
                   struct bytes payload, struct error *error)
 {
-    (void)key;
     ASSERT(!brain->started);
     wire_arena_reset(&brain->arena);
     switch (table) {
@@ -138,6 +140,10 @@ int brain_restore(struct brain *brain, enum effect_table table, struct bytes key
         return restore_claim(brain, payload, error);
     case EFFECT_TABLE_MEMBER:
         return restore_member(brain, payload, error);
+    case EFFECT_TABLE_REGISTER:
+        return strong_restore(brain, key, payload)
+                   ? 0
+                   : error_set(error, ERROR_CORRUPT, "a register on disk does not decode");
     }
     UNREACHABLE();
 }
@@ -238,6 +244,7 @@ static void dispatch(struct brain *brain, const struct event *event)
         ASSERT(!brain->started);
         brain->started = true;
         swim_start(brain);
+        strong_start(brain);
         return;
     case EVENT_TIMER:
         return;
@@ -278,6 +285,7 @@ static void dispatch(struct brain *brain, const struct event *event)
         ASSERT(event->sequence <= brain->persist_sequence);
         brain->persisted_sequence = event->sequence;
         replies_release(brain);
+        strong_persisted(brain);
         return;
     case EVENT_LEAVE:
         leave(brain, event);
@@ -292,6 +300,7 @@ static void settle(struct brain *brain)
     member_timer(brain->members, brain->now, &brain->member_output);
     swim_carry_out(brain);
     store_tick(brain->store, brain->now);
+    strong_timer(brain);
     if (brain->claims_complete_boot_ms <= brain->now.boot_ms)
         records_say_complete(brain);
     bool may_heal = swim_may_heal(brain);
@@ -334,6 +343,7 @@ boot_ms_t brain_deadline(const struct brain *brain)
     deadline = earlier(deadline, gossip_deadline(brain->gossip));
     deadline = earlier(deadline, store_deadline(brain->store));
     deadline = earlier(deadline, control_deadline(brain->control));
+    deadline = earlier(deadline, registers_deadline(brain->registers));
     deadline = earlier(deadline, brain->sync_boot_ms);
     deadline = earlier(deadline, brain->claims_complete_boot_ms);
     return earlier(deadline, swim_hold_deadline(brain));

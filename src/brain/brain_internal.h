@@ -7,6 +7,7 @@
 #include "gossip/gossip.h"
 #include "gossip/heard.h"
 #include "member/member.h"
+#include "register/register.h"
 #include "shoal/brain.h"
 #include "store/claims.h"
 #include "store/objects.h"
@@ -58,6 +59,9 @@ struct brain {
     struct gossip_heard *heard; /* records that came lately */
     struct store *store;
     struct control *control;
+    struct registers *registers;
+    struct register_member *voters_to_be; /* scratch of registers.c */
+    size_t voters_to_be_capacity;
     struct prng prng;
     struct wire_arena arena;
     struct member_output member_output;
@@ -103,6 +107,8 @@ void record_changed(struct brain *brain, const struct store_change *change);
 bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer);
 void records_say_complete(struct brain *brain);
 bool is_workload_key(const char *key);
+/* By datagram if it fits, else by stream; nothing to ourselves or to who is not known. */
+void tell(struct brain *brain, uint64_t node, struct bytes payload);
 
 /* ---- swim.c */
 struct member_table *swim_new_table(const struct brain_config *config, struct instant now);
@@ -120,6 +126,15 @@ bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_
 void swim_sync_with(struct brain *brain, uint64_t node);
 void swim_sync_due(struct brain *brain);
 bool swim_may_heal(const struct brain *brain);
+
+/* ---- registers.c */
+struct registers *strong_new(const struct brain_config *config);
+bool strong_restore(struct brain *brain, struct bytes key, struct bytes payload);
+void strong_start(struct brain *brain);
+bool strong_receive(struct brain *brain, uint64_t node, const struct wire_message *message);
+void strong_request(struct brain *brain, const struct brain_request *request);
+void strong_persisted(struct brain *brain);
+void strong_timer(struct brain *brain);
 
 /* ---- receive.c */
 void receive_payload(struct brain *brain, uint64_t node, const struct address *address,

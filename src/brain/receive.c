@@ -116,6 +116,17 @@ static bool take(struct brain *brain, uint64_t node, const struct address *addre
     case WIRE_MESSAGE_EVICT:
         take_evict(brain, &message->as.evict);
         return true;
+    case WIRE_MESSAGE_REGISTER_PREPARE:
+    case WIRE_MESSAGE_REGISTER_PROMISE:
+    case WIRE_MESSAGE_REGISTER_ACCEPT:
+    case WIRE_MESSAGE_REGISTER_ACCEPTED:
+    case WIRE_MESSAGE_REGISTER_REFUSE:
+    case WIRE_MESSAGE_REGISTER_LIST:
+    case WIRE_MESSAGE_REGISTER_PAGE:
+    case WIRE_MESSAGE_ROSTER:
+    case WIRE_MESSAGE_ROSTER_QUERY:
+        brain->stats.messages_refused += !strong_receive(brain, node, message);
+        return true;
     default:
         return take_swim(brain, node, address, message, answer != NULL);
     }

@@ -19,16 +19,15 @@ struct control_view control_view_of(struct brain *brain)
     };
 }
 
-static void tell(struct brain *brain, uint64_t node, const struct buf *payload)
+void tell(struct brain *brain, uint64_t node, struct bytes payload)
 {
     struct address address;
     if (node == brain->node || !swim_address(brain, node, &address))
         return;
-    struct bytes bytes = {.data = payload->data, .size_bytes = payload->size_bytes};
-    if (bytes.size_bytes <= DATAGRAM_BYTES_MAX)
-        effects_datagram(brain->effects, node, &address, bytes);
+    if (payload.size_bytes <= DATAGRAM_BYTES_MAX)
+        effects_datagram(brain->effects, node, &address, payload);
     else
-        effects_stream(brain->effects, node, &address, bytes);
+        effects_stream(brain->effects, node, &address, payload);
 }
 
 static void publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first,
@@ -44,7 +43,7 @@ static void publish_claim(void *context, struct wire_claim *claim, const uint64_
         struct buf payload = BUF_INIT;
         store_put_record(brain->store, &change, &payload);
         for (size_t i = 0; i < tell_first_count && payload.size_bytes > 0; i++)
-            tell(brain, tell_first[i], &payload);
+            tell(brain, tell_first[i], (struct bytes){payload.data, payload.size_bytes});
         buf_fini(&payload);
     }
     record_changed(brain, &change);
@@ -84,7 +83,7 @@ static void send_offers(void *context, uint64_t node, const char *workload_key,
     store_put_current(brain->store, workload_key, &payload);
     for (size_t i = 0; i < offers_count; i++)
         wire_put_offer(&payload, &offers[i]);
-    tell(brain, node, &payload);
+    tell(brain, node, (struct bytes){payload.data, payload.size_bytes});
     buf_fini(&payload);
 }
 

@@ -148,6 +148,10 @@ static bool evict_pod(struct brain *brain, const struct brain_request *request)
 void request_take(struct brain *brain, const struct brain_request *request)
 {
     ASSERT(request->id != 0);
+    if (request->verb == BRAIN_REGISTER) {
+        strong_request(brain, request);
+        return;
+    }
     struct error error = ERROR_INIT;
     const struct store_object *current = store_object(brain->store, request->key);
     if (request->verb == BRAIN_DELETE && current == NULL && evict_pod(brain, request))

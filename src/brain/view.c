@@ -174,6 +174,7 @@ void brain_validate(struct brain *brain)
     gossip_validate(brain->gossip);
     store_validate(brain->store);
     control_validate(brain->control, &view);
+    registers_validate(brain->registers);
     ASSERT(brain->persisted_sequence <= brain->persist_sequence);
     ASSERT(brain->replies_count <= REPLIES_MAX);
 }

@@ -14,8 +14,9 @@
 const char *disk_table_name(enum disk_table table)
 {
     static const char *const names[DISK_TABLES_COUNT] = {
-        [DISK_META] = "meta",       [DISK_OBJECTS] = "objects", [DISK_CLAIMS] = "claims",
-        [DISK_MEMBERS] = "members", [DISK_PODS] = "pods",       [DISK_HISTORY] = "history",
+        [DISK_META] = "meta",           [DISK_OBJECTS] = "objects", [DISK_CLAIMS] = "claims",
+        [DISK_MEMBERS] = "members",     [DISK_PODS] = "pods",       [DISK_HISTORY] = "history",
+        [DISK_REGISTERS] = "registers",
     };
     ASSERT(table < DISK_TABLES_COUNT);
     return names[table];
@@ -97,6 +98,23 @@ static int open_tables(MDB_env *env, const char *path, bool create,
     return status == 0 ? 0 : lmdb_error(path, status, "opening", error);
 }
 
+/* Files of before there was this table do not have it. Writes nothing when it is there. */
+static int add_missing_table(MDB_env *env, const char *path, struct error *error)
+{
+    MDB_txn *txn = NULL;
+    MDB_dbi table = 0;
+    int status = mdb_txn_begin(env, NULL, 0, &txn);
+    if (status != 0)
+        return lmdb_error(path, status, "opening", error);
+    status = mdb_dbi_open(txn, disk_table_name(DISK_REGISTERS), MDB_CREATE, &table);
+    if (status != 0) {
+        mdb_txn_abort(txn);
+        return lmdb_error(path, status, "opening", error);
+    }
+    status = mdb_txn_commit(txn);
+    return status == 0 ? 0 : lmdb_error(path, status, "opening", error);
+}
+
 static int sync_directory(const char *directory, struct error *error)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -164,6 +182,8 @@ static int open_state(struct disk *disk, const char *directory, struct error *er
         return -1;
     }
     if (open_env(disk->path, disk->file_bytes_max, &disk->env, error) != 0)
+        return -1;
+    if (add_missing_table(disk->env, disk->path, error) != 0)
         return -1;
     return open_tables(disk->env, disk->path, false, disk->tables, error);
 }

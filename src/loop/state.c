@@ -11,10 +11,9 @@
 #include "seal/random.h"
 
 static const enum disk_table disk_tables[] = {
-    [EFFECT_TABLE_MEMBER] = DISK_MEMBERS,
-    [EFFECT_TABLE_OBJECT] = DISK_OBJECTS,
-    [EFFECT_TABLE_HISTORY] = DISK_HISTORY,
-    [EFFECT_TABLE_CLAIM] = DISK_CLAIMS,
+    [EFFECT_TABLE_MEMBER] = DISK_MEMBERS,     [EFFECT_TABLE_OBJECT] = DISK_OBJECTS,
+    [EFFECT_TABLE_HISTORY] = DISK_HISTORY,    [EFFECT_TABLE_CLAIM] = DISK_CLAIMS,
+    [EFFECT_TABLE_REGISTER] = DISK_REGISTERS,
 };
 
 static struct bytes text_bytes(const char *text)
@@ -154,7 +153,8 @@ static bool restore_one(void *context, struct bytes key, struct bytes value)
 int state_restore(struct agent *agent, struct error *error)
 {
     static const enum effect_table order[] = {EFFECT_TABLE_HISTORY, EFFECT_TABLE_OBJECT,
-                                              EFFECT_TABLE_MEMBER, EFFECT_TABLE_CLAIM};
+                                              EFFECT_TABLE_MEMBER, EFFECT_TABLE_CLAIM,
+                                              EFFECT_TABLE_REGISTER};
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         struct restoring restoring = {.agent = agent, .table = order[i], .error = error};
         if (disk_each(agent->disk, disk_tables[order[i]], restore_one, &restoring, error) < 0)

@@ -161,7 +161,7 @@ static void refuse(struct registers *registers, uint64_t to, uint64_t operation,
     }
     registers->stats.refusals++;
     wire_put_register_refuse(&payload, &refuse);
-    if (reason == WIRE_REGISTER_REFUSAL_EPOCH && registers->roster.epoch != 0)
+    if (reason == WIRE_REGISTER_REFUSAL_EPOCH && roster_is_durable(registers))
         roster_put(&registers->roster, &payload);
     send_now(registers, to, &payload);
     buf_fini(&payload);

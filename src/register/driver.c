@@ -11,6 +11,20 @@
 #include "base/memory.h"
 #include "register_internal.h"
 
+bool roster_is_durable(const struct registers *registers)
+{
+    return registers->roster.epoch != 0 &&
+           registers->roster_sequence <= registers->persisted_sequence;
+}
+
+void roster_tell(struct registers *registers)
+{
+    if (registers->roster_told || !roster_is_durable(registers))
+        return;
+    registers->roster_told = true;
+    registers->output->roster_changed(registers->output->context, &registers->roster);
+}
+
 void roster_put(const struct register_roster *roster, struct buf *payload)
 {
     struct wire_roster wire = register_roster_to_wire(roster);
@@ -38,9 +52,11 @@ void roster_adopt(struct registers *registers, const struct register_roster *ros
     buf_fini(&payload);
     acceptor_forget_rosters(registers);
     registers->stats.rosters++;
-    registers->output->roster_changed(registers->output->context, roster);
+    registers->roster_told = false;
     proposer_restart(registers);
     driver_clear(&registers->driver);
+    if (registers->started)
+        registers->driver.due_boot_ms = registers->now.boot_ms + DRIVER_PERIOD_MS;
 }
 
 void roster_found(struct registers *registers)
@@ -79,7 +95,8 @@ void roster_take_query(struct registers *registers, uint64_t from,
                                      .epoch = query->origin == 0 ? 0 : query->epoch,
                                      .voters_count = query->voters_count};
     struct buf payload = BUF_INIT;
-    if (!register_roster_supersedes(&registers->roster, &theirs))
+    /* A first roster that is not on disk yet may be lost again, and another one founded. */
+    if (!register_roster_supersedes(&registers->roster, &theirs) || !roster_is_durable(registers))
         return;
     roster_put(&registers->roster, &payload);
     send_now(registers, from, &payload);
@@ -350,7 +367,8 @@ void roster_timer(struct registers *registers)
     }
     if (!drives_now)
         return;
-    r->driver.due_boot_ms = now_ms + DRIVER_PERIOD_MS;
+    bool idle = r->roster.epoch != 0 && !register_roster_is_voter(&r->roster, r->config.node);
+    r->driver.due_boot_ms = now_ms + (idle ? DRIVER_IDLE_MS : DRIVER_PERIOD_MS);
     if (r->roster.epoch != 0)
         drive(r, members, members_count);
     else if (now_ms >= r->start_boot_ms + FOUND_MS && is_first_of_many(r, members, members_count))

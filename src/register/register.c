@@ -229,6 +229,7 @@ void registers_start(struct registers *registers, struct instant now, bool alone
     registers->start_boot_ms = now.boot_ms;
     registers->driver.due_boot_ms = now.boot_ms + DRIVER_PERIOD_MS;
     registers->query_due_boot_ms = now.boot_ms + QUERY_FAST_MS;
+    registers->roster_told = true; /* what the disk had was told before */
     if (alone && registers->roster.epoch == 0)
         roster_found(registers);
     leave(registers);
@@ -241,6 +242,7 @@ void registers_persisted(struct registers *registers, struct instant now, uint64
     if (sequence > registers->persisted_sequence) {
         registers->persisted_sequence = sequence;
         release(registers);
+        roster_tell(registers);
     }
     leave(registers);
 }

@@ -22,6 +22,7 @@
 #define BACKOFF_MS_MAX 640
 /* The driver looks whether the roster should change this often, and wants the same answer twice. */
 #define DRIVER_PERIOD_MS 1000
+#define DRIVER_IDLE_MS   60000 /* who does not vote has nothing to drive */
 /* A joint roster that is not done by then is given up, back to the old voters. */
 #define JOINT_MS_MAX 60000
 #define COPIES_MAX   16
@@ -151,6 +152,7 @@ struct registers {
 
     struct register_roster roster;
     uint64_t roster_sequence;
+    bool roster_told; /* to the body, once it is on disk */
     boot_ms_t start_boot_ms;
     boot_ms_t query_due_boot_ms;
 
@@ -254,6 +256,9 @@ void roster_take_query(struct registers *registers, uint64_t from,
                        const struct wire_roster_query *query);
 void roster_timer(struct registers *registers);
 boot_ms_t roster_deadline(const struct registers *registers);
+/* On disk; only then others are told of it. */
+bool roster_is_durable(const struct registers *registers);
+void roster_tell(struct registers *registers);
 void roster_put(const struct register_roster *roster, struct buf *payload);
 /* An operation of the driver has ended. */
 void driver_done(struct registers *registers, const struct operation *operation,

@@ -26,12 +26,13 @@
 #define DISK_FILE_BYTES_DEFAULT ((uint64_t)8 << 30)
 
 enum disk_table {
-    DISK_META,    /* node key seed, generation, cluster key ring, roster, ... */
-    DISK_OBJECTS, /* replicated objects */
-    DISK_CLAIMS,  /* this node's claims and status */
-    DISK_MEMBERS, /* known peers, dead ones too */
-    DISK_PODS,    /* what runs here: intents and run-time state */
-    DISK_HISTORY, /* earlier versions of objects */
+    DISK_META,      /* node key seed, generation, cluster key ring, roster, ... */
+    DISK_OBJECTS,   /* replicated objects */
+    DISK_CLAIMS,    /* this node's claims and status */
+    DISK_MEMBERS,   /* known peers, dead ones too */
+    DISK_PODS,      /* what runs here: intents and run-time state */
+    DISK_HISTORY,   /* earlier versions of objects */
+    DISK_REGISTERS, /* what this node promised and accepted as a voter; the roster */
     DISK_TABLES_COUNT,
 };
 

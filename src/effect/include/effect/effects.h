@@ -35,6 +35,7 @@ enum effect_table {
     EFFECT_TABLE_HISTORY, /* earlier and losing versions; key = object key NUL hlc node (big-endian)
                            */
     EFFECT_TABLE_CLAIM,   /* own claims only; key = pod uid */
+    EFFECT_TABLE_REGISTER, /* module register's: what this node promised and accepted; the roster */
 };
 
 /* Payload of one datagram, so that the sealed packet fits a 1,280 byte path with IPv6 and UDP
