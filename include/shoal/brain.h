@@ -113,7 +113,9 @@ enum brain_register_verb {
     BRAIN_LEASE_ACQUIRE,  /* holder, duration_ms */
     BRAIN_LEASE_RENEW,    /* token */
     BRAIN_LEASE_RELEASE,  /* token */
-    BRAIN_ROSTER_RESET,   /* an operator: the other voters are lost for good */
+    BRAIN_LEASE_REPLACE, /* holder, duration_ms: renew if it holds it, otherwise acquire; no holder:
+                            release; ERROR_CONFLICT if there is no lease */
+    BRAIN_ROSTER_RESET,  /* an operator: the other voters are lost for good */
 };
 
 struct brain_register_request {

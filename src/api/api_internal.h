@@ -114,6 +114,8 @@ json_t *objects_collect(struct api *api,
                         const struct resource_path *path); /* array; new reference */
 void watch_handle(struct api_connection *connection, const struct resource_path *path);
 void watches_tick(struct api *api);
+void leases_handle(struct api_connection *connection);
+void roster_reset_handle(struct api_connection *connection);
 void logs_handle(struct api_connection *connection, const struct resource_path *path);
 void images_list(struct api_connection *connection);
 void images_load_begin(struct api_connection *connection);

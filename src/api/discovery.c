@@ -36,12 +36,28 @@ static json_t *resource_list(const char *group, const char *version, const char 
                      "groupVersion", group_version, "resources", list);
 }
 
+/* Strong registers, no objects of the store (leases.c). */
+static json_t *lease_list(void)
+{
+    return json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:b, s:s, s:[s,s,s,s]}]}", "kind",
+                     "APIResourceList", "apiVersion", "v1", "groupVersion",
+                     "coordination.k8s.io/v1", "resources", "name", "leases", "singularName",
+                     "lease", "namespaced", 1, "kind", "Lease", "verbs", "create", "get", "list",
+                     "update");
+}
+
+static json_t *group(const char *name, const char *group_version)
+{
+    return json_pack("{s:s, s:[{s:s,s:s}], s:{s:s,s:s}}", "name", name, "versions", "groupVersion",
+                     group_version, "version", "v1", "preferredVersion", "groupVersion",
+                     group_version, "version", "v1");
+}
+
 static json_t *group_list(void)
 {
-    return json_pack("{s:s, s:s, s:[{s:s, s:[{s:s,s:s}], s:{s:s,s:s}}]}", "kind", "APIGroupList",
-                     "apiVersion", "v1", "groups", "name", "apps", "versions", "groupVersion",
-                     "apps/v1", "version", "v1", "preferredVersion", "groupVersion", "apps/v1",
-                     "version", "v1");
+    return json_pack("{s:s, s:s, s:[o,o]}", "kind", "APIGroupList", "apiVersion", "v1", "groups",
+                     group("apps", "apps/v1"),
+                     group("coordination.k8s.io", "coordination.k8s.io/v1"));
 }
 
 static json_t *version(const struct api *api)
@@ -78,6 +94,8 @@ bool discovery_handle(struct api_connection *connection)
         json = resource_list("", "v1", "v1");
     else if (strcmp(request->path, "/apis/apps/v1") == 0)
         json = resource_list("apps", "v1", "apps/v1");
+    else if (strcmp(request->path, "/apis/coordination.k8s.io/v1") == 0)
+        json = lease_list();
     if (json != NULL)
         respond_json(connection, 200, json);
     return json != NULL;

@@ -50,6 +50,9 @@ static void route_shoal(struct api_connection *connection)
         images_list(connection);
     else if (is(request, 1, "v1") && is(request, 2, "gossip") && request->method == HTTP_GET)
         gossip_handle(connection);
+    else if (is(request, 1, "v1") && is(request, 2, "roster") && is(request, 3, "reset") &&
+             request->method == HTTP_POST)
+        roster_reset_handle(connection);
     else
         respond_failure(connection, 404, "NotFound", NULL, "%s is not served", request->path);
 }
@@ -66,6 +69,9 @@ void route(struct api_connection *connection)
         metrics_handle(connection);
     } else if (is(request, 0, "shoal")) {
         route_shoal(connection);
+    } else if (is(request, 0, "apis") && is(request, 1, "coordination.k8s.io") &&
+               is(request, 2, "v1") && request->parts_count > 3) {
+        leases_handle(connection);
     } else if (resource_of(request, &path)) {
         if (path.subresource != NULL && strcmp(path.subresource, "log") == 0 &&
             path.kind->kind == SPEC_KIND_POD && request->method == HTTP_GET)

@@ -167,9 +167,10 @@ void strong_timer(struct brain *brain)
 void strong_request(struct brain *brain, const struct brain_request *request)
 {
     static const enum register_verb verbs[] = {
-        [BRAIN_REGISTER_READ] = REGISTER_READ,   [BRAIN_REGISTER_LIST] = REGISTER_LIST,
-        [BRAIN_REGISTER_WRITE] = REGISTER_WRITE, [BRAIN_LEASE_ACQUIRE] = REGISTER_ACQUIRE,
-        [BRAIN_LEASE_RENEW] = REGISTER_RENEW,    [BRAIN_LEASE_RELEASE] = REGISTER_RELEASE,
+        [BRAIN_REGISTER_READ] = REGISTER_READ,    [BRAIN_REGISTER_LIST] = REGISTER_LIST,
+        [BRAIN_REGISTER_WRITE] = REGISTER_WRITE,  [BRAIN_LEASE_ACQUIRE] = REGISTER_ACQUIRE,
+        [BRAIN_LEASE_RENEW] = REGISTER_RENEW,     [BRAIN_LEASE_RELEASE] = REGISTER_RELEASE,
+        [BRAIN_LEASE_REPLACE] = REGISTER_REPLACE,
     };
     const struct brain_register_request *strong = request->strong;
     struct register_output output = output_of(brain);

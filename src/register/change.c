@@ -60,6 +60,27 @@ static enum change with_token(const struct operation *operation,
     return CHANGE_WRITE;
 }
 
+static enum change replace(const struct operation *operation,
+                           const struct wire_register_value *seen, uint64_t age_ms,
+                           wall_ms_t wall_ms, struct wire_lease *lease)
+{
+    if (seen == NULL || !seen->has_lease)
+        return CHANGE_CONFLICT;
+    const struct wire_lease *old = &seen->lease;
+    bool lets_go = operation->holder.size_bytes == 0;
+    bool renews = !old->released && bytes_equal(old->holder, operation->holder) &&
+                  old->duration_ms == operation->duration_ms;
+    if (lets_go && old->released)
+        return CHANGE_NOTHING;
+    if (!lets_go && !renews)
+        return acquire(operation, seen, age_ms, wall_ms, lease);
+    *lease = *old;
+    lease->released = lets_go;
+    if (renews)
+        lease->renewed_wall_ms = wall_ms;
+    return CHANGE_WRITE;
+}
+
 enum change change_decide(const struct operation *operation, const struct wire_register_value *seen,
                           uint64_t age_ms, uint64_t writer, wall_ms_t wall_ms,
                           struct wire_register_value *ret_value)
@@ -85,6 +106,11 @@ enum change change_decide(const struct operation *operation, const struct wire_r
     case REGISTER_ACQUIRE:
         value.has_lease = true;
         change = acquire(operation, seen, age_ms, wall_ms, &value.lease);
+        break;
+    case REGISTER_REPLACE:
+        value.has_lease = true;
+        value.body = seen == NULL ? value.body : seen->body;
+        change = replace(operation, seen, age_ms, wall_ms, &value.lease);
         break;
     case REGISTER_RENEW:
     case REGISTER_RELEASE:

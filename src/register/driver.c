@@ -326,17 +326,20 @@ static void drive_joint(struct registers *registers)
         list_keys(registers);
 }
 
-static void drive(struct registers *registers, const struct register_member *members,
+/* True: something is under way, or will be if it looks the same the next time. */
+static bool drive(struct registers *registers, const struct register_member *members,
                   size_t members_count)
 {
     struct driver *driver = &registers->driver;
     const struct register_roster *roster = &registers->roster;
     uint64_t plan[ROSTER_VOTERS_MAX];
-    if (driver->phase != DRIVER_IDLE || !drives(registers, members, members_count))
-        return;
+    if (driver->phase != DRIVER_IDLE)
+        return true;
+    if (!drives(registers, members, members_count))
+        return false;
     if (roster->next_count > 0) {
         drive_joint(registers);
-        return;
+        return true;
     }
     size_t count = register_roster_plan(roster, members, members_count, plan);
     bool same = count == driver->planned_count &&
@@ -347,6 +350,7 @@ static void drive(struct registers *registers, const struct register_member *mem
     memcpy(driver->planned, plan, count * sizeof(plan[0]));
     if (same && changes)
         propose_joint(registers, plan, count);
+    return changes;
 }
 
 void roster_timer(struct registers *registers)
@@ -367,12 +371,15 @@ void roster_timer(struct registers *registers)
     }
     if (!drives_now)
         return;
-    bool idle = r->roster.epoch != 0 && !register_roster_is_voter(&r->roster, r->config.node);
-    r->driver.due_boot_ms = now_ms + (idle ? DRIVER_IDLE_MS : DRIVER_PERIOD_MS);
+    bool soon = true;
     if (r->roster.epoch != 0)
-        drive(r, members, members_count);
+        soon = drive(r, members, members_count);
     else if (now_ms >= r->start_boot_ms + FOUND_MS && is_first_of_many(r, members, members_count))
         roster_found(r);
+    bool votes = register_roster_is_voter(&r->roster, r->config.node);
+    r->driver.due_boot_ms = now_ms + (soon    ? DRIVER_PERIOD_MS
+                                      : votes ? DRIVER_LOOK_MS
+                                              : DRIVER_IDLE_MS);
 }
 
 boot_ms_t roster_deadline(const struct registers *registers)

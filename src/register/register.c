@@ -256,7 +256,9 @@ static bool is_valid(const struct register_request *request)
         request->holder.size_bytes > REGISTER_HOLDER_BYTES_MAX ||
         (!lists && is_roster_key(request->key)))
         return false;
-    return request->verb != REGISTER_ACQUIRE ||
+    bool wants = request->verb == REGISTER_ACQUIRE ||
+                 (request->verb == REGISTER_REPLACE && request->holder.size_bytes > 0);
+    return !wants ||
            (request->holder.size_bytes > 0 && request->duration_ms >= REGISTER_LEASE_MS_MIN &&
             request->duration_ms <= REGISTER_LEASE_MS_MAX);
 }

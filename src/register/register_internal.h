@@ -22,6 +22,7 @@
 #define BACKOFF_MS_MAX 640
 /* The driver looks whether the roster should change this often, and wants the same answer twice. */
 #define DRIVER_PERIOD_MS 1000
+#define DRIVER_LOOK_MS   5000  /* while there is nothing to do */
 #define DRIVER_IDLE_MS   60000 /* who does not vote has nothing to drive */
 /* A joint roster that is not done by then is given up, back to the old voters. */
 #define JOINT_MS_MAX 60000

@@ -53,7 +53,7 @@ static void put_conflict(const struct operation *operation, const struct wire_re
         (void)snprintf(text, TEXT_BYTES, "it is not a lease");
     } else if (operation->verb == REGISTER_WRITE) {
         (void)snprintf(text, TEXT_BYTES, "it is a lease");
-    } else if (operation->verb == REGISTER_ACQUIRE) {
+    } else if (operation->verb == REGISTER_ACQUIRE || operation->verb == REGISTER_REPLACE) {
         uint64_t expired_ms = lease_expired_ms(value->lease.duration_ms);
         (void)snprintf(text, TEXT_BYTES, "%.*s holds it, for another %llu ms at most",
                        (int)value->lease.holder.size_bytes, (const char *)value->lease.holder.data,
@@ -113,7 +113,8 @@ void report(struct registers *registers, const struct operation *operation,
         result.has_value = true;
         result.age_ms = operation->age_ms;
     }
-    bool grants = operation->verb == REGISTER_ACQUIRE || operation->verb == REGISTER_RENEW;
+    bool grants = operation->verb == REGISTER_ACQUIRE || operation->verb == REGISTER_RENEW ||
+                  (operation->verb == REGISTER_REPLACE && operation->holder.size_bytes > 0);
     if (grants && outcome == REGISTER_DONE)
         /* Counted from before anybody heard of it: whoever waits for it to expire began later
          * (5.2). */

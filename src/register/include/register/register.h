@@ -44,6 +44,8 @@ enum register_verb {
     REGISTER_ACQUIRE, /* holder, duration_ms */
     REGISTER_RENEW,   /* token */
     REGISTER_RELEASE, /* token; the holder stops believing before it asks */
+    REGISTER_REPLACE, /* holder, duration_ms: renew if it holds it, for so long, otherwise acquire;
+                         release if there is no holder; conflict if there is no lease */
     REGISTER_LIST, /* all keys that begin with `key` (may be empty); not linearizable as a whole */
 };
 
