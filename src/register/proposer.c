@@ -177,6 +177,7 @@ static void write_value(struct registers *registers, struct operation *operation
     buf_fini(&encoded);
     operation->uncertain = true;
     operation->base_sequence = base_sequence;
+    operation->age_ms = 0; /* of the new value */
     accept_value(registers, operation, REGISTER_DONE);
 }
 
