@@ -11,6 +11,7 @@
 #include "../common/ip.h"
 #include "../keeper/proto.h"
 #include "../pod/shelf.h"
+#include "../policy/caps.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "link.h"
@@ -128,6 +129,20 @@ static void run_open(struct worker_job *worker_job)
     groups_keeper_paths(&runtime->groups, &arena, &config.cgroups);
     job->failed = keeper_link_open(&config, &job->link, &job->error) < 0;
     arena_fini(&arena);
+}
+
+/* The filter of containers that ask for nothing special, before the first of them starts. One that
+ * does not compile is reported by that start. */
+static void run_compile_default(struct worker_job *worker_job)
+{
+    struct open_job *job = WORKER_JOB_OWNER(worker_job, struct open_job);
+    const struct runtime_container plain = {.name = "plain"};
+    struct error error = ERROR_INIT;
+    const uint8_t *bpf = NULL;
+    size_t bpf_bytes = 0;
+    uint64_t caps_mask = 0;
+    if (caps_resolve(&plain, &caps_mask, &error) == 0)
+        (void)seccomp_cache_get(job->runtime->seccomp, &plain, caps_mask, &bpf, &bpf_bytes, &error);
 }
 
 /* Groups of pods that no record knows: a crash between the two, or a data dir that was wiped. */
@@ -277,6 +292,8 @@ static int open_all(struct runtime *runtime, const char *cgroup_parent, struct e
     if (adopt_load(runtime, error) < 0)
         return -1;
     job.job.run = reserve_addresses;
+    worker_run_now(&runtime->worker, &job.job);
+    job.job.run = run_compile_default;
     worker_run_now(&runtime->worker, &job.job);
     clean_orphans(runtime);
     deadline_set(&runtime->deadlines, &runtime->first_turn, 0);
