@@ -19,6 +19,7 @@
  * periods; this order for hardly more than one, because whoever exchanges packets with us anyway
  * needs no probe. Beyond, there are enough observers for chance to do the same. */
 #define CHOOSE_MAX 128u
+#define FEW_COUNT  8u
 #define REST_EVERY 4u
 /* A flap is forgotten after this; at most this many count (4.7). */
 #define FLAP_MEMORY_MS ((protocol_ms_t)30000)
@@ -71,6 +72,8 @@ static uint64_t silence_ms(const struct member_table *table, const struct entry 
     return unheard_ms > unanswered_ms ? unheard_ms : unanswered_ms;
 }
 
+/* Up to twice as long by chance: those who joined together have been heard together, and by the
+ * order of those milliseconds everybody would probe the same one first and the same one last. */
 static uint32_t longest_silent(struct member_table *table)
 {
     uint32_t best = SLOT_NONE;
@@ -81,6 +84,7 @@ static uint32_t longest_silent(struct member_table *table)
         if (entry->inquiry != NULL)
             continue;
         uint64_t ms = silence_ms(table, entry);
+        ms += prng_below(&table->prng, ms + 1);
         if (best == SLOT_NONE || ms > best_ms) {
             best = slot;
             best_ms = ms;
@@ -102,12 +106,14 @@ static uint32_t choose(struct member_table *table)
     return SLOT_NONE;
 }
 
-/* One round in four is left out while nobody has been silent for longer than the others' probes
- * explain: with both ends probing, a pair exchanges a packet every (N - 1) / 2 periods. */
+/* One round in four (of many, eight, because there chance delays the first probe of a dead one) is
+ * left out while nobody has been silent for longer than the probes of both ends explain: a pair
+ * exchanges a packet every (N - 1) / 2 periods. */
 static bool may_rest(struct member_table *table, uint32_t slot)
 {
     size_t others_count = table->roster.live.count;
-    if (others_count > CHOOSE_MAX || table->rounds_count % REST_EVERY != 0)
+    uint32_t every = others_count <= FEW_COUNT ? REST_EVERY : 2 * REST_EVERY;
+    if (others_count > CHOOSE_MAX || table->rounds_count % every != 0)
         return false;
     uint64_t usual_ms = (uint64_t)clock_period_ms(table) * others_count * 5 / 8;
     return silence_ms(table, roster_at(&table->roster, slot)) < usual_ms;
