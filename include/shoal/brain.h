@@ -127,6 +127,15 @@ struct brain_register_request {
     uint64_t sequence;
 };
 
+/* Whose disks must hold a write before it is answered (proto/state.md 9). */
+enum brain_ack {
+    BRAIN_ACK_LOCAL,    /* this member's */
+    BRAIN_ACK_MAJORITY, /* of more than half of the known members, dead ones counted until they left
+                           or are forgotten */
+    BRAIN_ACK_ALL,      /* that, and of every living member */
+};
+#define BRAIN_ACK_TIMEOUT_MS 10000
+
 struct brain_request {
     uint64_t id; /* comes back in EFFECT_REPLY; chosen by the body, not 0 */
     enum brain_verb verb;
@@ -137,6 +146,10 @@ struct brain_request {
     const uint8_t *precondition_uid; /* 16 bytes or NULL */
     bool dry_run;
     const struct brain_register_request *strong; /* of BRAIN_REGISTER */
+    /* Answered with ERROR_TIMEOUT, and the object, when too few disks have it after ack_timeout_ms
+     * (0: BRAIN_ACK_TIMEOUT_MS): the write stands all the same. */
+    enum brain_ack ack;
+    uint32_t ack_timeout_ms;
 };
 
 struct event {

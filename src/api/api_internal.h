@@ -18,6 +18,8 @@
 #define PIPELINE_BYTES_MAX ((size_t)4 << 20)
 /* An answer of the disk or of a peer that takes longer is a failure to report. */
 #define REQUEST_TIMEOUT_MS 30000
+/* ackTimeout, in seconds: within that. */
+#define ACK_TIMEOUT_S_MAX 25
 
 struct api {
     struct api_host host;
@@ -101,6 +103,9 @@ void respond_raw_end(struct api_connection *connection);
 /* The headers are complete; may set connection->ongoing.body to take the body as a stream. */
 void route_headers(struct api_connection *connection);
 void route(struct api_connection *connection);
+
+/* ---- ack.c: what the request says of it; false: it is wrong and answered. 0 ms: the default. */
+bool ack_take(struct api_connection *connection, enum brain_ack *ret_ack, uint32_t *ret_timeout_ms);
 
 /* ---- the rooms */
 struct resource_path {

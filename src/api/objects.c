@@ -237,6 +237,8 @@ static bool update_allowed(struct api_connection *connection, const char *key,
 static void write_object(struct api_connection *connection, const struct resource_path *path,
                          enum brain_verb verb)
 {
+    enum brain_ack ack = BRAIN_ACK_LOCAL;
+    uint32_t ack_timeout_ms = 0;
     char key[SPEC_KEY_TEXT_BYTES_MAX];
     struct spec_object object;
     if (!path->kind->writable) {
@@ -244,7 +246,7 @@ static void write_object(struct api_connection *connection, const struct resourc
                         path->kind->plural);
         return;
     }
-    if (!take_body(connection, path, &object))
+    if (!ack_take(connection, &ack, &ack_timeout_ms) || !take_body(connection, path, &object))
         return;
     const char *dry_run = request_query(&connection->request, "dryRun");
     struct brain_request request = {
@@ -252,6 +254,8 @@ static void write_object(struct api_connection *connection, const struct resourc
         .key = spec_key_format(&object.key, key),
         .body = {(const uint8_t *)object.canonical, object.size_bytes},
         .dry_run = dry_run != NULL && strcmp(dry_run, "All") == 0,
+        .ack = ack,
+        .ack_timeout_ms = ack_timeout_ms,
     };
     take_preconditions(&connection->request, &request.precondition_hlc);
     if (verb == BRAIN_CREATE)
@@ -308,6 +312,8 @@ static void delete_contents(struct api *api, const char *namespace_name)
 
 static void delete_object(struct api_connection *connection, const struct resource_path *path)
 {
+    enum brain_ack ack = BRAIN_ACK_LOCAL;
+    uint32_t ack_timeout_ms = 0;
     char text[SPEC_KEY_TEXT_BYTES_MAX];
     struct spec_key key;
     if (!path->kind->writable) {
@@ -326,11 +332,15 @@ static void delete_object(struct api_connection *connection, const struct resour
                         "the namespace default cannot be deleted");
         return;
     }
+    if (!ack_take(connection, &ack, &ack_timeout_ms))
+        return;
     const char *dry_run = request_query(&connection->request, "dryRun");
     const struct brain_request request = {
         .verb = BRAIN_DELETE,
         .key = spec_key_format(&key, text),
         .dry_run = dry_run != NULL && strcmp(dry_run, "All") == 0,
+        .ack = ack,
+        .ack_timeout_ms = ack_timeout_ms,
     };
     if (!request.dry_run && path->kind->kind == SPEC_KIND_NAMESPACE &&
         namespace_exists(connection->api, path->name))

@@ -68,6 +68,7 @@ void brain_free(struct brain *brain)
         memcpy(&data, &brain->replies[i].payload.data, sizeof(data));
         mem_free(data);
     }
+    acks_fini(brain);
     for (size_t i = 0; i < brain->resumables_count; i++)
         buf_fini(&brain->resumables[i].encoded);
     mem_free(brain->replies);
@@ -314,6 +315,7 @@ static void settle(struct brain *brain)
         struct control_output output = control_output_of(brain);
         control_run(brain->control, &view, &output);
     }
+    acks_settle(brain);
     swim_sync_due(brain);
     swim_flush_rumours(brain);
 }
@@ -346,5 +348,6 @@ boot_ms_t brain_deadline(const struct brain *brain)
     deadline = earlier(deadline, registers_deadline(brain->registers));
     deadline = earlier(deadline, brain->sync_boot_ms);
     deadline = earlier(deadline, brain->claims_complete_boot_ms);
+    deadline = earlier(deadline, acks_deadline(brain));
     return earlier(deadline, swim_hold_deadline(brain));
 }

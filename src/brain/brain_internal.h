@@ -40,6 +40,10 @@ struct pending_reply {
     struct bytes payload; /* owned */
 };
 
+/* acks.c */
+struct ack;
+struct confirmation;
+
 struct resumable {
     struct buf encoded; /* wire_claim */
     bool adopted;
@@ -72,6 +76,10 @@ struct brain {
     uint64_t persisted_sequence;
     struct pending_reply *replies;
     size_t replies_count, replies_capacity;
+    struct ack *acks; /* answers that wait for other members' disks */
+    size_t acks_count, acks_capacity;
+    struct confirmation *confirmations; /* that other members wait for */
+    size_t confirmations_count, confirmations_capacity;
     uint64_t uids_count;
 
     struct digest_seen *digests; /* of members, by node id */
@@ -150,5 +158,19 @@ void digests_seen(const struct brain *brain, uint64_t node, boot_ms_t *ret_equal
 /* ---- requests.c */
 void request_take(struct brain *brain, const struct brain_request *request);
 void replies_release(struct brain *brain);
+
+
+/* ---- acks.c: writes that are answered when other members have them on disk (proto/state.md 9) */
+bool acks_full(const struct brain *brain);
+/* Takes `payload`, the answer. `record`: the object message that the others must have. */
+void acks_add(struct brain *brain, const struct brain_request *request, struct buf *payload,
+              const struct buf *record);
+/* Asks, answers, gives up: whatever is due. After every step. */
+void acks_settle(struct brain *brain);
+boot_ms_t acks_deadline(const struct brain *brain);
+void acks_take_query(struct brain *brain, uint64_t node, const struct wire_stored_query *query);
+void acks_take_stored(struct brain *brain, uint64_t node, const struct wire_stored *stored);
+void acks_validate(const struct brain *brain);
+void acks_fini(struct brain *brain);
 
 #endif

@@ -110,6 +110,12 @@ static bool take(struct brain *brain, uint64_t node, const struct address *addre
     case WIRE_MESSAGE_WANT:
         take_anti_entropy(brain, node, address, message);
         return true;
+    case WIRE_MESSAGE_STORED_QUERY:
+        acks_take_query(brain, node, &message->as.stored_query);
+        return true;
+    case WIRE_MESSAGE_STORED:
+        acks_take_stored(brain, node, &message->as.stored);
+        return true;
     case WIRE_MESSAGE_OFFER:
         take_offer(brain, &message->as.offer);
         return true;

@@ -145,6 +145,19 @@ static bool evict_pod(struct brain *brain, const struct brain_request *request)
 
 /* ---- writes */
 
+/* What the others must have: the version that was written, or that stands already. */
+static void wait_for_others(struct brain *brain, const struct brain_request *request,
+                            const struct store_change *change, struct buf *payload)
+{
+    struct buf record = BUF_INIT;
+    if (change->record != 0)
+        store_put_record(brain->store, change, &record);
+    else
+        store_put_current(brain->store, request->key, &record);
+    acks_add(brain, request, payload, &record);
+    buf_fini(&record);
+}
+
 void request_take(struct brain *brain, const struct brain_request *request)
 {
     ASSERT(request->id != 0);
@@ -156,7 +169,7 @@ void request_take(struct brain *brain, const struct brain_request *request)
     const struct store_object *current = store_object(brain->store, request->key);
     if (request->verb == BRAIN_DELETE && current == NULL && evict_pod(brain, request))
         return;
-    if (brain->replies_count >= REPLIES_MAX) {
+    if (brain->replies_count >= REPLIES_MAX || acks_full(brain)) {
         (void)error_set(&error, ERROR_LIMIT, "%d writes wait for the disk already; try again",
                         REPLIES_MAX);
         reply_error(brain, request->id, &error);
@@ -190,6 +203,9 @@ void request_take(struct brain *brain, const struct brain_request *request)
         record_changed(brain, &change);
         control_submitted(brain->control, uid, brain->now.boot_ms);
     }
-    reply_when_durable(brain, request->id, &payload);
+    if (request->ack != BRAIN_ACK_LOCAL && !request->dry_run)
+        wait_for_others(brain, request, &change, &payload);
+    else
+        reply_when_durable(brain, request->id, &payload);
     replies_release(brain);
 }

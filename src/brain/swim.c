@@ -190,7 +190,8 @@ static void member_changed(struct brain *brain, const struct member_output_item 
 static void member_evictable(struct brain *brain, uint64_t node)
 {
     struct member_view view;
-    if (!member_find(brain->members, node, &view))
+    if (!member_find(brain->members, node, &view) ||
+        store_claim_is_void(brain->store, node, view.record->generation))
         return;
     store_set_node_void(brain->store, node, view.record->generation);
     brain->members_changed = true;
@@ -319,13 +320,38 @@ void swim_flush_rumours(struct brain *brain)
 
 /* ---- anti-entropy */
 
+/* Records of a node, or of a life of it, that membership has never heard of: it died before we
+ * came, while whoever told us of the members did not know of it. Until that is known it cannot be
+ * dead, and what it claims would stand. */
+#define STRANGERS_ASKED_MAX 8
+
+struct strangers {
+    const struct brain *brain;
+    struct buf *queries;
+    size_t count;
+};
+
+static bool ask_for_stranger(void *context, uint64_t node, uint64_t generation)
+{
+    struct strangers *strangers = context;
+    struct member_view view;
+    if (member_find(strangers->brain->members, node, &view) &&
+        view.record->generation >= generation)
+        return true;
+    const struct wire_member_query query = {.node = node};
+    wire_put_member_query(strangers->queries, &query);
+    return ++strangers->count < STRANGERS_ASKED_MAX;
+}
+
 void swim_sync_with(struct brain *brain, uint64_t node)
 {
     struct address address;
     struct buf digest = BUF_INIT;
+    struct strangers strangers = {.brain = brain, .queries = &digest};
     if (!swim_address(brain, node, &address))
         return;
     store_put_digest(brain->store, &digest);
+    store_each_node(brain->store, ask_for_stranger, &strangers);
     effects_datagram(brain->effects, node, &address,
                      (struct bytes){digest.data, digest.size_bytes});
     buf_fini(&digest);

@@ -177,4 +177,5 @@ void brain_validate(struct brain *brain)
     registers_validate(brain->registers);
     ASSERT(brain->persisted_sequence <= brain->persist_sequence);
     ASSERT(brain->replies_count <= REPLIES_MAX);
+    acks_validate(brain);
 }

@@ -1,6 +1,7 @@
 /* shoal apply */
 #include <string.h>
 
+#include "ack.h"
 #include "client.h"
 #include "manifests.h"
 #include "output.h"
@@ -15,6 +16,7 @@ static const struct cli_option options[] = {
      .help = "a file, a folder (its *.yaml, *.yml and *.json), or - for stdin",
      .many = true},
     {.name = "namespace", .letter = 'n', .value = "NAME", .help = "for objects that name none"},
+    ACK_OPTIONS,
     {.name = "dry-run", .help = "let the agent check everything and change nothing"},
     {.name = NULL},
 };
@@ -24,6 +26,7 @@ struct apply {
     struct client *client;
     const struct manifests *manifests;
     bool dry_run;
+    struct buf query; /* of every request */
 };
 
 /* A namespace of this very command is not there yet when nothing is really changed. */
@@ -60,7 +63,7 @@ static int apply_one(const struct apply *apply, const struct manifest_object *it
     const struct spec_key *key = &item->object.key;
     struct buf path = BUF_INIT;
     resource_path(spec_kind_info(key->kind), key->namespace_name, key->name, &path);
-    buf_printf(&path, "?fieldManager=shoal&force=true%s", apply->dry_run ? "&dryRun=All" : "");
+    buf_append_text(&path, buf_text(&apply->query));
     const struct client_request request = {
         .method = "PATCH",
         .path = buf_text(&path),
@@ -126,15 +129,21 @@ static int run_apply(struct cli *cli, const struct cli_arguments *arguments)
         .cli = cli,
         .manifests = &manifests,
         .dry_run = cli_flag(arguments, "dry-run", false),
+        .query = BUF_INIT,
     };
     if (cli_values_count(arguments, "filename") == 0)
         return cli_misused(cli, arguments, "say what to apply: -f FILE, a folder, or -");
+    buf_printf(&apply.query, "?fieldManager=shoal&force=true%s",
+               apply.dry_run ? "&dryRun=All" : "");
+    if (ack_put_query(arguments, '&', &apply.query, &error) < 0)
+        return cli_misused(cli, arguments, "%s", error.message);
     int code = manifests_load(cli, arguments, &manifests);
     if (code == CLI_OK && cli_connect(cli, arguments, &apply.client, &error) < 0)
         code = cli_fail(cli, &error);
     if (code == CLI_OK)
         code = apply_all(&apply);
     manifests_fini(&manifests);
+    buf_fini(&apply.query);
     return code;
 }
 
@@ -145,8 +154,10 @@ const struct cli_command command_apply = {
     .description =
         "Takes Kubernetes YAML or JSON. Everything is checked first: if anything is wrong, it is\n"
         "said with file, line, column and field, and nothing is applied. Applying the same again\n"
-        "changes nothing. Namespaces are made before what is in them.",
+        "changes nothing. Namespaces are made before what is in them. The answer comes when the\n"
+        "agent has it on disk, or with --ack when others have it, too.",
     .examples = "shoal apply -f web.yaml\n"
+                "shoal apply -f web.yaml --ack majority    # survives the loss of this machine\n"
                 "shoal apply -f manifests/ -f extra.json\n"
                 "sed 's/web:1/web:2/' web.yaml | shoal apply -f -\n"
                 "shoal apply -f web.yaml --dry-run",

@@ -1,6 +1,7 @@
 /* shoal delete */
 #include <string.h>
 
+#include "ack.h"
 #include "base/memory.h"
 #include "client.h"
 #include "field.h"
@@ -23,6 +24,7 @@ static const struct cli_option options[] = {
     {.name = "namespace", .letter = 'n', .value = "NAME", .help = "look there [default]"},
     {.name = "wait", .help = "until the pods have ended, too [true]"},
     {.name = "timeout", .value = "DURATION", .help = "of the wait [" TIMEOUT_TEXT "]"},
+    ACK_OPTIONS,
     {.name = "ignore-not-found", .help = "what is not there is no failure"},
     {.name = NULL},
 };
@@ -38,6 +40,7 @@ struct deletion {
     struct cli *cli;
     struct client *client;
     bool ignore_not_found;
+    struct buf query; /* of every request; may be empty */
     struct gone *gone;
     size_t gone_count, gone_capacity;
     int code;
@@ -83,6 +86,7 @@ static void delete_one(struct deletion *deletion, const struct spec_kind_info *k
     if (kind->kind == SPEC_KIND_POD)
         note_pod(deletion, namespace_name, name);
     resource_path(kind, namespace_name, name, &path);
+    buf_append_text(&path, buf_text(&deletion->query));
     const struct client_request request = {.method = "DELETE", .path = buf_text(&path)};
     int result = client_request(deletion->client, &request, &response, &error);
     buf_fini(&path);
@@ -228,8 +232,13 @@ static int run_delete(struct cli *cli, const struct cli_arguments *arguments)
     struct deletion deletion = {
         .cli = cli,
         .ignore_not_found = cli_flag(arguments, "ignore-not-found", false),
+        .query = BUF_INIT,
     };
+    struct error error = ERROR_INIT;
+    if (ack_put_query(arguments, '?', &deletion.query, &error) < 0)
+        return cli_misused(cli, arguments, "%s", error.message);
     int code = run(&deletion, arguments);
+    buf_fini(&deletion.query);
     for (size_t i = 0; i < deletion.gone_count; i++) {
         mem_free(deletion.gone[i].namespace_name);
         mem_free(deletion.gone[i].uid);

@@ -39,6 +39,9 @@ static void contact_failed(struct member_table *table, struct inquiry *inquiry,
     struct entry *entry = roster_at(&table->roster, inquiry->slot);
     inquiry->own_failed = true;
     if (entry->status == MEMBER_DEAD && entry->evictable) {
+        /* Said again, since it may be about a later life than before: one that came and went while
+         * we were away. */
+        (void)output_add(output, MEMBER_EVICTABLE, entry->node);
         inquiry_close(table, inquiry->slot);
         return;
     }

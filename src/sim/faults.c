@@ -53,6 +53,7 @@ void faults_next(struct sim *sim)
     case 0:
         if (spare) {
             machine_power_off(sim, machine);
+            promises_lose_disk(sim, machine);
             schedule(sim, SIM_BOOT, machine->index, prng_between(&sim->prng, 500, 15000));
         }
         break;

@@ -427,6 +427,14 @@ void machine_power_off(struct sim *sim, struct sim_machine *machine)
         drop_pod(machine, pod);
 }
 
+void machine_lose_disk(struct sim_machine *machine)
+{
+    struct sim_record *record = NULL;
+    while ((record = RB_ROOT(&machine->disk)) != NULL)
+        write_record(machine, record->table, record->key, (struct bytes){.data = NULL});
+    check_free(machine); /* what it knew of the past */
+}
+
 static void park(struct sim_machine *machine, const struct sim_event *event)
 {
     MEM_GROW(machine->parked, machine->parked_count, machine->parked_capacity);
@@ -524,14 +532,11 @@ void machine_init(struct sim *sim, uint32_t index)
 void machine_fini(struct sim_machine *machine)
 {
     struct sim_pod *pod = NULL;
-    struct sim_record *record = NULL;
     brain_free(machine->brain);
     while ((pod = RB_ROOT(&machine->pods)) != NULL)
         drop_pod(machine, pod);
-    while ((record = RB_ROOT(&machine->disk)) != NULL)
-        write_record(machine, record->table, record->key, (struct bytes){.data = NULL});
+    machine_lose_disk(machine);
     for (size_t i = 0; i < machine->parked_count; i++)
         sim_release(machine->parked[i].payload);
     mem_free(machine->parked);
-    check_free(machine);
 }

@@ -80,6 +80,7 @@ static void init(struct sim *sim, const struct sim_options *options, struct sim_
     for (uint32_t i = 0; i < sim->options.nodes; i++)
         machine_init(sim, i);
     users_init(sim);
+    promises_init(sim);
 }
 
 void sim_run(const struct sim_options *options, struct sim_result *ret_result)
@@ -99,5 +100,6 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     mem_free(sim->machines);
     mem_free(sim->side);
     mem_free(sim->pending);
+    promises_free(sim);
     mem_free(sim);
 }

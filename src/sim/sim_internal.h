@@ -136,8 +136,7 @@ struct sim {
     bool one_way;   /* side 1 is not heard by side 0 */
     uint32_t loss_ppm;
     bool quiet; /* no more faults or writes */
-    bool
-        deletes_in_doubt; /* a deletion was asked for that nobody confirmed: it may have happened */
+    struct sim_promises *promises;
     struct sim_workload workloads[SIM_WORKLOADS_MAX];
     uint32_t workloads_count;
     struct sim_pending *pending;
@@ -170,6 +169,7 @@ void machine_fini(struct sim_machine *machine);
 void machine_boot(struct sim *sim, struct sim_machine *machine);
 void machine_kill_agent(struct sim *sim, struct sim_machine *machine);
 void machine_power_off(struct sim *sim, struct sim_machine *machine);
+void machine_lose_disk(struct sim_machine *machine); /* without power */
 void machine_step(struct sim *sim, struct sim_machine *machine, const struct event *event);
 void machine_deliver(struct sim *sim, struct sim_machine *machine, const struct sim_event *event);
 
@@ -177,6 +177,20 @@ void machine_deliver(struct sim *sim, struct sim_machine *machine, const struct 
 void users_init(struct sim *sim);
 void users_write(struct sim *sim);
 void users_reply(struct sim *sim, struct sim_machine *machine, const struct effect *effect);
+
+/* ---- promises.c */
+void promises_init(struct sim *sim);
+void promises_free(struct sim *sim);
+/* What a user asks for in the next write. */
+enum brain_ack promises_level(struct sim *sim);
+/* A machine without power: now and then its disk is gone with it. */
+void promises_lose_disk(struct sim *sim, struct sim_machine *machine);
+/* A user has asked to delete `uid`; no version newer than `hlc` comes of it. */
+void promises_deleting(struct sim *sim, uint32_t workload, const uint8_t uid[static 16],
+                       uint64_t hlc);
+void promises_acknowledged(struct sim *sim, uint32_t workload, const struct wire_object *object);
+bool promises_broke_disks(const struct sim *sim);
+void promises_check(struct sim *sim, const struct sim_machine *machine, uint32_t workload);
 
 /* ---- faults.c */
 void faults_next(struct sim *sim);

@@ -75,14 +75,21 @@ void users_write(struct sim *sim)
     uint64_t choice = prng_below(&sim->prng, 10);
     if (machine == NULL)
         return;
-    struct brain_request request = {.verb = BRAIN_APPLY, .key = workload->key};
+    struct brain_request request = {
+        .verb = BRAIN_APPLY, .key = workload->key, .ack = promises_level(sim)};
     struct sim_pending pending = {.workload = number};
     if (workload->exists && choice == 0) {
         request.verb = BRAIN_DELETE;
         pending.deletes = true;
-        sim->deletes_in_doubt = true; /* until the answer; a lost answer leaves it so */
+        struct brain_object object;
+        bool there = brain_object(machine->brain, workload->key, &object);
+        uint8_t uid[16] = {0};
+        if (there)
+            memcpy(uid, object.uid, sizeof(uid));
         sim_trace(sim, "user deletes %s at m%u", workload->key, machine->index);
         send(sim, machine, &request, &pending);
+        if (there)
+            promises_deleting(sim, number, uid, brain_hlc(machine->brain));
         return;
     }
     if (!workload->exists || choice < 5)
@@ -129,7 +136,10 @@ void users_reply(struct sim *sim, struct sim_machine *machine, const struct effe
         if (memcmp(workload->uid, object.uid, sizeof(object.uid)) == 0)
             workload->exists = false;
         memcpy(workload->deleted_uid, object.uid, sizeof(object.uid));
-    } else if (compare_versions(&object.version, &workload->acked) > 0) {
+    } else {
+        promises_acknowledged(sim, pending.workload, &object);
+    }
+    if (!pending.deletes && compare_versions(&object.version, &workload->acked) > 0) {
         workload->exists = true;
         workload->acked = object.version;
         memcpy(workload->uid, object.uid, sizeof(object.uid));

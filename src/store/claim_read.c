@@ -21,6 +21,19 @@ bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t gene
     return generation <= known->void_generation || generation < known->floor;
 }
 
+void store_each_node(const struct store *store, store_node_visit visit, void *context)
+{
+    struct index_at at = index_first();
+    for (uint32_t id; (id = index_get(&store->nodes_by_id, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_id, at)) {
+        const struct node *node = record_node_at(store, id);
+        uint64_t generation =
+            node->status == SLAB_NONE ? 0 : record_at(store, node->status)->generation;
+        if (node->records_count > 0 && !visit(context, node->id, generation))
+            return;
+    }
+}
+
 void store_each_claim(const struct store *store, store_claim_visit visit, void *context)
 {
     struct wire_claim space;

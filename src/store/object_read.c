@@ -74,6 +74,28 @@ bool store_name_known(const struct store *store, const char *key)
     return entry_first(store, key) != INDEX_NONE;
 }
 
+static bool at_least(const struct version *held, const struct wire_version *version)
+{
+    return held->view.version.hlc != version->hlc ? held->view.version.hlc > version->hlc
+                                                  : held->view.version.node >= version->node;
+}
+
+bool store_covers(const struct store *store, const char *key, const uint8_t uid[static 16],
+                  const struct wire_version *version, bool deleted)
+{
+    if (strlen(key) > WIRE_OBJECT_KEY_BYTES_MAX)
+        return false;
+    uint32_t id = entry_find(store, key, uid);
+    const struct version *head = id != INDEX_NONE ? entry_at(store, id)->head : NULL;
+    if (head != NULL && head->deleted)
+        return !deleted || at_least(head, version);
+    if (deleted)
+        return false;
+    uint32_t tombstone = entry_newest_tombstone(store, key);
+    return (head != NULL && at_least(head, version)) ||
+           (tombstone != INDEX_NONE && at_least(entry_at(store, tombstone)->head, version));
+}
+
 bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16])
 {
     if (strlen(key) > WIRE_OBJECT_KEY_BYTES_MAX)

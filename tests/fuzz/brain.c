@@ -148,6 +148,8 @@ static void ask(struct game *game, uint8_t choice, struct bytes body)
     event.request.verb = choice & 1 ? BRAIN_DELETE : BRAIN_APPLY;
     event.request.key = choice & 2 ? POD_KEY : WEB_KEY;
     event.request.dry_run = (choice & 4) != 0;
+    event.request.ack = (enum brain_ack)((choice >> 4) % 3);
+    event.request.ack_timeout_ms = choice >> 6;
     if ((choice & 1) == 0)
         event.request.body =
             choice & 8 ? body : (struct bytes){(const uint8_t *)web, sizeof(web) - 1};
@@ -274,7 +276,9 @@ static void put_other(const struct game *game, struct dice *dice, struct buf *pa
     struct wire_offer offer = {.workload_key = text_of(WEB_KEY)};
     struct wire_evict evict = {.grace_ms = 0};
     struct wire_node_status status = {.node = 1 + roll(dice, 7), .generation = 99 + roll(dice, 3)};
-    switch (roll(dice, 4)) {
+    struct wire_stored_query query;
+    struct wire_stored stored;
+    switch (roll(dice, 6)) {
     case 0:
         wire_decline_init(&decline);
         decline.node = status.node;
@@ -294,6 +298,22 @@ static void put_other(const struct game *game, struct dice *dice, struct buf *pa
     case 2:
         roll_pod(game, dice, evict.pod_uid);
         wire_put_evict(payload, &evict);
+        return;
+    case 3:
+        wire_stored_query_init(&query);
+        query.key = text_of(WEB_KEY);
+        query.version =
+            (struct wire_version){.hlc = roll_hlc(game, dice), .node = 1 + roll(dice, 7)};
+        roll_uid(game, dice, WEB_KEY, query.uid);
+        query.deleted = roll(dice, 2);
+        wire_put_stored_query(payload, &query);
+        return;
+    case 4:
+        wire_stored_init(&stored);
+        stored.version =
+            (struct wire_version){.hlc = roll_hlc(game, dice), .node = 1 + roll(dice, 7)};
+        roll_uid(game, dice, WEB_KEY, stored.uid);
+        wire_put_stored(payload, &stored);
         return;
     default:
         status.seq = 1 + roll(dice, 255);

@@ -27,7 +27,8 @@ enum member_output_kind {
     /* node went from status_old to status_new, for the reason in `change`. Also a restart, alive ->
        alive. */
     MEMBER_CHANGED,
-    /* node is dead and now also evictable: its claims may be taken over. Once per death. */
+    /* node is dead and now also evictable: its claims may be taken over. Once per death, and
+     * whenever it was called in vain after that: in its record may be a later life by now. */
     MEMBER_EVICTABLE,
     /* The isolation guard began (holding) or ceased (!holding) to hold healing. */
     MEMBER_HOLDING,

@@ -76,6 +76,10 @@ const struct wire_claim *store_claim_of_pod(const struct store *store,
 /* Void ones included; NULL when not held or released. */
 const struct wire_claim *store_claim(const struct store *store, uint64_t node,
                                      const uint8_t pod_uid[static 16]);
+/* Every node that records are held of, in id order, and the generation of its status (0: none is
+ * held); the callback returns false to stop. */
+typedef bool (*store_node_visit)(void *context, uint64_t node, uint64_t generation);
+void store_each_node(const struct store *store, store_node_visit visit, void *context);
 bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t generation);
 
 void store_each_decline_of_slot(const struct store *store, struct instant now,

@@ -69,6 +69,10 @@ void store_each_version(const struct store *store, const char *key, store_object
 void store_put_current(const struct store *store, const char *key, struct buf *out);
 /* False only when nothing at all is held under this name: no version, no tombstone. */
 bool store_name_known(const struct store *store, const char *key);
+/* Whether this version, or one that takes its place here (newer, or a deletion that ends it), is
+ * held. */
+bool store_covers(const struct store *store, const char *key, const uint8_t uid[static 16],
+                  const struct wire_version *version, bool deleted);
 /* True when the UID was deleted under this key and that is still remembered. */
 bool store_is_deleted(const struct store *store, const char *key, const uint8_t uid[static 16]);
 
