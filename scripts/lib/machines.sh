@@ -15,6 +15,7 @@
 # From another process: machines_open RUN. Names are m1, m2, ...; state is kept in files, so subshells work too.
 
 MACHINES_HOME=${SHOAL_MACHINES:-/var/tmp/shoal-machines}
+MACHINES_MAX=64 # addresses and names in /etc/hosts
 MACHINES_RUN=''
 MACHINES_DIR=''
 MACHINES_KEEP=''
@@ -196,7 +197,7 @@ _port_forwards() { nsenter -t "$(<"$MACHINES_DIR/switch.pid")" -n ip -d link sho
 # --- using ------------------------------------------------------------------------------------------------------
 
 # machine_exec NAME COMMAND...: runs it in the machine (all namespaces, its cgroup), with its exit status.
-machine_exec() { (_machine_enter "$@"); }
+machine_exec() { (machine_become "$@"); }
 
 # machine_spawn NAME TITLE COMMAND...: the same in the background; output goes to machine_log NAME TITLE, its
 # pid (as the machine counts) to /run/TITLE.pid in the machine.
@@ -206,13 +207,13 @@ machine_spawn() {
     log=$(machine_log "$name" "$title")
     machine_exec "$name" rm -f "/run/$title.pid"
     # shellcheck disable=SC2016
-    (_machine_enter "$name" setsid bash -c 'echo $$ >"/run/$0.pid"; exec "$@"' "$title" "$@") </dev/null >>"$log" 2>&1 &
+    (machine_become "$name" setsid bash -c 'echo $$ >"/run/$0.pid"; exec "$@"' "$title" "$@") </dev/null >>"$log" 2>&1 &
     disown $!
     await 5 machine_exec "$name" test -s "/run/$title.pid"
 }
 
-# Turns the calling subshell into the command.
-_machine_enter() {
+# machine_become NAME COMMAND...: turns the calling (sub)shell into the command in the machine.
+machine_become() {
     local name=$1 pid
     shift
     pid=$(_machine_pid "$name") || exit

@@ -26,7 +26,8 @@ struct api {
     struct api_connection *connections;
     size_t connections_count;
     struct watch *watches;
-    bool changed; /* since the watches were looked at */
+    bool changed;              /* since the watches were looked at */
+    boot_ms_t watches_boot_ms; /* they are looked at again not before */
 };
 
 struct query {
@@ -119,6 +120,7 @@ json_t *objects_collect(struct api *api,
                         const struct resource_path *path); /* array; new reference */
 void watch_handle(struct api_connection *connection, const struct resource_path *path);
 void watches_tick(struct api *api);
+boot_ms_t watches_deadline(const struct api *api);
 void leases_handle(struct api_connection *connection);
 void roster_reset_handle(struct api_connection *connection);
 void logs_handle(struct api_connection *connection, const struct resource_path *path);

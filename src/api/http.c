@@ -482,6 +482,18 @@ void api_free(struct api *api)
     mem_free(api);
 }
 
+boot_ms_t api_deadline(const struct api *api)
+{
+    boot_ms_t deadline_boot_ms = watches_deadline(api);
+    for (const struct api_connection *connection = api->connections; connection != NULL;
+         connection = connection->next) {
+        boot_ms_t due_boot_ms = connection->busy_since_boot_ms + REQUEST_TIMEOUT_MS + 1;
+        if (connection->ongoing.times_out && due_boot_ms < deadline_boot_ms)
+            deadline_boot_ms = due_boot_ms;
+    }
+    return deadline_boot_ms;
+}
+
 void api_tick(struct api *api)
 {
     boot_ms_t now_boot_ms = api->host.now(api->host.context).boot_ms;

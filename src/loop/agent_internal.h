@@ -25,7 +25,8 @@
 #define SEEDS_RESOLVE_MS 30000
 /* After a failed commit (full disk) the same batch is tried again. */
 #define COMMIT_RETRY_MS 1000
-#define API_TICK_MS     100
+/* How often it is looked whether clients may be let in, until they are. */
+#define LISTEN_RETRY_MS 20
 /* How long clients wait at the door for an agent that cannot catch up with its peers. */
 #define SYNC_WAIT_MS 3000
 
@@ -168,6 +169,8 @@ void accounts_process(void *context, struct api_process *ret_process);
 
 /* ---- doors.c */
 int doors_open(struct agent *agent, struct error *error);
+/* After each step: when the API is due. */
+void doors_arm(struct agent *agent);
 void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal_peer *peer,
                      const struct address *from);
 void doors_close(struct agent *agent);

@@ -107,8 +107,6 @@ static void local_on_read(uv_stream_t *stream, ssize_t size_bytes, const uv_buf_
         local_drop(local);
 }
 
-static void keep_ticking(struct agent *agent);
-
 static void on_local(uv_stream_t *listener, int status)
 {
     struct agent *agent = listener->data;
@@ -122,7 +120,6 @@ static void on_local(uv_stream_t *listener, int status)
     if (local->next != NULL)
         local->next->link = &local->next;
     agent->locals = local;
-    keep_ticking(agent);
     const struct api_transport transport = {
         .context = local,
         .write = local_write,
@@ -158,15 +155,22 @@ static void on_api_timer(uv_timer_t *timer)
     struct agent *agent = timer->data;
     listen_when_synced(agent);
     api_tick(agent->api);
-    if (agent->listening && agent->locals == NULL && agent->remotes == NULL)
-        (void)uv_timer_stop(timer);
+    doors_arm(agent);
 }
 
-/* Somebody has come whose deadlines are to be looked after. */
-static void keep_ticking(struct agent *agent)
+void doors_arm(struct agent *agent)
 {
-    if (!uv_is_active((const uv_handle_t *)&agent->api_timer))
-        (void)uv_timer_start(&agent->api_timer, on_api_timer, API_TICK_MS, API_TICK_MS);
+    if (agent->api == NULL || agent->closing)
+        return;
+    boot_ms_t now_boot_ms = agent_now().boot_ms;
+    boot_ms_t due_boot_ms = api_deadline(agent->api);
+    if (!agent->listening && due_boot_ms > now_boot_ms + LISTEN_RETRY_MS)
+        due_boot_ms = now_boot_ms + LISTEN_RETRY_MS;
+    if (due_boot_ms == BOOT_MS_NEVER)
+        (void)uv_timer_stop(&agent->api_timer);
+    else
+        (void)uv_timer_start(&agent->api_timer, on_api_timer,
+                             due_boot_ms > now_boot_ms ? due_boot_ms - now_boot_ms : 0, 0);
 }
 
 int doors_open(struct agent *agent, struct error *error)
@@ -187,7 +191,7 @@ int doors_open(struct agent *agent, struct error *error)
         return error_set(error, ERROR_IO, "cannot listen on %s: %s", path, uv_strerror(status));
     agent->opened_boot_ms = agent_now().boot_ms;
     listen_when_synced(agent);
-    keep_ticking(agent);
+    doors_arm(agent);
     return 0;
 }
 
@@ -281,7 +285,6 @@ void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal
     if (remote->next != NULL)
         remote->next->link = &remote->next;
     agent->remotes = remote;
-    keep_ticking(agent);
     const struct net_tunnel_callbacks callbacks = {
         .context = remote,
         .on_data = remote_on_data,

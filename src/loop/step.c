@@ -163,4 +163,5 @@ void agent_step(struct agent *agent, const struct event *event)
     agent->stepping = false;
     state_commit(agent);
     arm(agent);
+    doors_arm(agent);
 }

@@ -135,7 +135,10 @@ void api_free(struct api *api); /* connections must be closed before */
 
 /* From EFFECT_NOTIFY: wakes watches. */
 void api_changed(struct api *api, enum effect_table table, struct bytes key);
-/* Calls this at least every 250 ms while there are watches or slow clients: their deadlines. */
+/* When api_tick is due; BOOT_MS_NEVER: nothing waits. Look again after each step of the brain.
+ * O(connections). */
+boot_ms_t api_deadline(const struct api *api);
+/* Watches are told what changed, requests that take too long are answered. */
 void api_tick(struct api *api);
 
 /* ---- connections */
