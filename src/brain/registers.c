@@ -8,7 +8,7 @@
 
 /* proto/registers.md 4.3. Stable: longer than the start of an agent and the end of a flapping link.
  * Gone: longer than a reboot, after which the voter would be back with what it promised. */
-#define VOTER_STABLE_MS 10000
+#define VOTER_STABLE_MS 5000
 #define VOTER_GONE_MS   300000
 /* The rumour of a newer roster takes the place of an older one's. */
 #define ROSTER_RUMOUR UINT64_C(0x726f73746572)

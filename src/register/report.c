@@ -15,6 +15,22 @@ const char *register_outcome_name(enum register_outcome outcome)
     return names[outcome];
 }
 
+/* With one voter: whether there will be more, and if not, what would help. */
+static const char *advice_alone(const struct registers *registers)
+{
+    size_t members_count = 0;
+    size_t there_count = 0;
+    const struct register_member *members =
+        registers->output->members(registers->output->context, &members_count);
+    for (size_t i = 0; i < members_count; i++)
+        there_count += !members[i].gone;
+    return there_count >= 3
+               ? "others get votes when they have been there for a while, which needs it once more"
+               : "two nodes cannot survive the loss of the voter: with a third agent as witness "
+                 "any one "
+                 "may fail";
+}
+
 static void put_unavailable(const struct registers *registers, const struct operation *operation,
                             char *text)
 {
@@ -25,13 +41,10 @@ static void put_unavailable(const struct registers *registers, const struct oper
     if (roster->epoch == 0)
         (void)snprintf(text, TEXT_BYTES,
                        "this node does not know yet who votes on leases; try again in a moment");
-    else if (roster->voters_count == 1)
-        (void)snprintf(
-            text, TEXT_BYTES,
-            "node %016llx, which alone votes on leases, does not answer; %s. Fewer than three "
-            "nodes cannot "
-            "survive the loss of the voter: with a third agent as witness any one may fail",
-            (unsigned long long)roster->voters[0], after);
+    else if (roster->voters_count == 1 && roster->next_count == 0)
+        (void)snprintf(text, TEXT_BYTES,
+                       "node %016llx, which alone votes on leases, does not answer; %s. %s",
+                       (unsigned long long)roster->voters[0], after, advice_alone(registers));
     else
         (void)snprintf(
             text, TEXT_BYTES, "%u of %zu voters answered, a majority of %zu is needed%s; %s",

@@ -240,7 +240,8 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
         stop_pod(sim, machine, effect);
         return;
     case EFFECT_REPLY:
-        users_reply(sim, machine, effect);
+        if (!leases_reply(sim, effect))
+            users_reply(sim, machine, effect);
         return;
     case EFFECT_NOTIFY:
         if (effect->table == EFFECT_TABLE_OBJECT)
@@ -419,6 +420,7 @@ void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
 
 void machine_power_off(struct sim *sim, struct sim_machine *machine)
 {
+    leases_power_off(sim, machine);
     sim_trace(sim, "m%u loses power", machine->index);
     machine_kill_agent(sim, machine);
     machine->powered = false;

@@ -38,6 +38,8 @@ bool sim_run_until(struct sim *sim, uint64_t until_ms)
             faults_next(sim);
         else if (event.kind == SIM_WRITE && !sim->quiet)
             users_write(sim);
+        else if (event.kind == SIM_LEASE)
+            leases_act(sim, event.number);
         else if (event.kind != SIM_WRITE)
             machine_deliver(sim, &sim->machines[event.to], &event);
     }
@@ -61,6 +63,8 @@ static void settle(struct sim *sim)
     if (!sim->result->broken)
         check_settled(sim);
     if (!sim->result->broken)
+        leases_check(sim);
+    if (!sim->result->broken)
         check_one_death(sim);
 }
 
@@ -81,6 +85,7 @@ static void init(struct sim *sim, const struct sim_options *options, struct sim_
         machine_init(sim, i);
     users_init(sim);
     promises_init(sim);
+    leases_init(sim);
 }
 
 void sim_run(const struct sim_options *options, struct sim_result *ret_result)
@@ -96,6 +101,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     for (uint32_t i = 0; i < sim->options.nodes; i++)
         machine_fini(&sim->machines[i]);
     sim_events_free(sim);
+    leases_fini(sim);
     effects_fini(&sim->effects);
     mem_free(sim->machines);
     mem_free(sim->side);

@@ -24,6 +24,7 @@ enum sim_event_kind {
     SIM_RESUME, /* a stall ends */
     SIM_FAULT,
     SIM_WRITE,
+    SIM_LEASE, /* client `number` of strong registers acts */
 };
 
 struct sim_event {
@@ -142,6 +143,7 @@ struct sim {
     struct sim_pending *pending;
     size_t pending_count, pending_capacity;
     uint64_t requests;
+    struct sim_leases *leases;
     uint64_t hash;
 };
 
@@ -191,6 +193,15 @@ void promises_deleting(struct sim *sim, uint32_t workload, const uint8_t uid[sta
 void promises_acknowledged(struct sim *sim, uint32_t workload, const struct wire_object *object);
 bool promises_broke_disks(const struct sim *sim);
 void promises_check(struct sim *sim, const struct sim_machine *machine, uint32_t workload);
+
+/* ---- leases.c */
+void leases_init(struct sim *sim);
+void leases_fini(struct sim *sim);
+void leases_act(struct sim *sim, uint64_t number);
+bool leases_reply(struct sim *sim,
+                  const struct effect *effect); /* false: of somebody else's request */
+void leases_power_off(struct sim *sim, const struct sim_machine *machine);
+void leases_check(struct sim *sim); /* when all is well again */
 
 /* ---- faults.c */
 void faults_next(struct sim *sim);
