@@ -48,7 +48,7 @@ struct control_workload {
     RB_ENTRY(control_workload) by_due;
     uint8_t uid[16];
     char *key;
-    uint64_t hlc; /* version of the object that `spec` was decoded from; 0: none yet */
+    uint64_t hlc, writer; /* version of the object that `spec` was decoded from; 0: none yet */
     uint64_t generation;
     bool deleted; /* no such object any more: our pods go */
     bool spec_valid;

@@ -39,10 +39,13 @@ bool rollout_may_renew(const struct rollout *rollout, uint32_t broken_before)
            rollout->starting + broken_before < rollout->surge + rollout->unavailable;
 }
 
+/* A pod of a newer version than is known here (its record was lost with the disk, or has not come
+ * yet) is not old: the generation of a slot never falls (design 10, 8). */
 static bool must_advance(const struct slot_claims *slot, const struct control_workload *workload)
 {
     return slot->own.present && slot->own.template_hash != workload->spec.template_hash &&
-           !slot->current && !held_finished(&slot->own);
+           slot->own.object_generation <= workload->generation && !slot->current &&
+           !held_finished(&slot->own);
 }
 
 static void stop_old(const struct scene *scene, const struct control_workload *workload,

@@ -127,7 +127,9 @@ void workload_refresh(const struct control_view *view, struct control_workload *
 {
     const struct store_object *object = store_object_by_uid(view->store, workload->uid);
     workload->deleted = object == NULL && store_name_known(view->store, workload->key);
-    if (object == NULL || object->version.hlc == workload->hlc)
+    /* Concurrent writes can have one clock: whose it is belongs to the version. */
+    if (object == NULL ||
+        (object->version.hlc == workload->hlc && object->version.node == workload->writer))
         return;
     struct error error = ERROR_INIT;
     struct spec_workload spec;
@@ -135,6 +137,7 @@ void workload_refresh(const struct control_view *view, struct control_workload *
         spec_workload_fini(&workload->spec);
     workload->spec_valid = spec_workload_decode(object->body, &spec, &error) == 0;
     workload->hlc = object->version.hlc;
+    workload->writer = object->version.node;
     /* The version's clock, not metadata.generation: of two concurrent edits the one that wins may
      * be the one with the smaller count, and what runs in a slot must only go forward
      * (docs/adr/0006). */

@@ -37,12 +37,32 @@ void check_free(struct sim_machine *machine)
     }
 }
 
+void check_forget(struct sim_machine *machine)
+{
+    struct sim_slot *slot = NULL;
+    struct sim_uid *uid = NULL, *next = NULL;
+    RB_FOREACH (slot, sim_slots, &machine->slots) {
+        if (slot->sequence > machine->persisted_sequence)
+            slot->generation = slot->durable_generation;
+        slot->sequence = 0;
+    }
+    RB_FOREACH_SAFE (uid, sim_uids, &machine->deleted, next) {
+        if (uid->sequence > machine->persisted_sequence) {
+            RB_REMOVE(sim_uids, &machine->deleted, uid);
+            mem_free(uid);
+        } else {
+            uid->sequence = 0;
+        }
+    }
+}
+
 /* 1: admitted <= allocatable, always. 8: the generation of a slot never falls (on a machine). */
 void check_pod_started(struct sim *sim, struct sim_machine *machine, const struct wire_claim *claim)
 {
     if (machine->used_cpu_milli > SIM_CPU_MILLI || machine->used_memory_bytes > SIM_MEMORY_BYTES)
         sim_break(sim, "invariant 1: m%u runs pods for more cpu or memory than it has",
                   machine->index);
+    check_constraints(sim, machine, claim);
     struct sim_slot probe = {.slot = claim->slot};
     struct sim_slot *slot = RB_FIND(sim_slots, &machine->slots, &probe);
     if (slot == NULL) {
@@ -56,7 +76,10 @@ void check_pod_started(struct sim *sim, struct sim_machine *machine, const struc
         sim_break(sim, "invariant 8: m%u starts generation %u of slot %u after %u", machine->index,
                   (unsigned)claim->object_generation, claim->slot.ordinal,
                   (unsigned)slot->generation);
+    if (slot->sequence <= machine->persisted_sequence)
+        slot->durable_generation = slot->generation;
     slot->generation = claim->object_generation;
+    slot->sequence = machine->asked_sequence;
 }
 
 /* 7: a deleted UID never returns. Called when a name's object changed in this machine's eyes. */
@@ -75,6 +98,7 @@ void check_object(struct sim *sim, struct sim_machine *machine, const char *key)
             !there) {
             struct sim_uid *gone = MEM_NEW(struct sim_uid);
             *gone = probe;
+            gone->sequence = machine->asked_sequence;
             RB_INSERT(sim_uids, &machine->deleted, gone);
         }
         machine->is_shown[i] = there;
@@ -96,6 +120,8 @@ struct holders {
     uint32_t *counts; /* per ordinal */
     uint64_t *nodes;
     bool all_ready, all_current, extra;
+    uint32_t extra_ordinal;
+    uint64_t extra_node;
 };
 
 static bool note_holder(void *context, const struct wire_claim *claim)
@@ -103,6 +129,8 @@ static bool note_holder(void *context, const struct wire_claim *claim)
     struct holders *holders = context;
     if (claim->slot.ordinal >= holders->spec.replicas) {
         holders->extra = true;
+        holders->extra_ordinal = claim->slot.ordinal;
+        holders->extra_node = claim->node;
         return true;
     }
     holders->counts[claim->slot.ordinal]++;
@@ -151,10 +179,12 @@ static bool workload_settled(struct sim *sim, struct brain *brain, const char *k
             settled = false;
         }
     if (settled && (!holders.all_ready || !holders.all_current || holders.extra)) {
-        (void)snprintf(reason, SIM_REASON_BYTES, "%s has pods that are %s", key,
-                       !holders.all_ready ? "not Ready"
-                       : holders.extra    ? "surplus"
-                                          : "of an old template");
+        if (holders.extra)
+            (void)snprintf(reason, SIM_REASON_BYTES, "%s has a pod too many, of slot %u on %016llx",
+                           key, holders.extra_ordinal, (unsigned long long)holders.extra_node);
+        else
+            (void)snprintf(reason, SIM_REASON_BYTES, "%s has pods that are %s", key,
+                           !holders.all_ready ? "not Ready" : "of an old template");
         settled = false;
     }
     holders_fini(&holders);
@@ -272,11 +302,36 @@ bool check_quiet(struct sim *sim, char *reason)
     return true;
 }
 
+struct newer {
+    const struct sim *sim;
+    bool lost;
+};
+
+static bool look_for_news(void *context, const struct brain_member *member)
+{
+    struct newer *newer = context;
+    for (uint32_t i = 0; i < newer->sim->options.nodes; i++)
+        if (newer->sim->machines[i].node == member->node && newer->sim->machines[i].newer)
+            newer->lost = newer->lost || member->record->unknown.size_bytes == 0;
+    return true;
+}
+
+/* Unknown fields survive on peers that do not know them (design 4). */
+static void check_news(struct sim *sim, const struct sim_machine *machine)
+{
+    struct newer newer = {.sim = sim};
+    if (sim_has_fault(sim, SIM_FAULT_VERSIONS))
+        brain_each_member(machine->brain, look_for_news, &newer);
+    if (newer.lost)
+        sim_break(sim, "unknown fields: m%u lost those of a newer machine", machine->index);
+}
+
 /* 4: equal digests mean equal objects. 5: what was acknowledged is there. 7: what was deleted is
  * not. */
 static void check_machine(struct sim *sim, struct sim_machine *machine, struct brain *reference)
 {
     brain_validate(machine->brain);
+    check_news(sim, machine);
     for (uint32_t i = 0; i < sim->workloads_count; i++) {
         const struct sim_workload *workload = &sim->workloads[i];
         struct brain_object object;

@@ -231,7 +231,7 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
         return;
     case EFFECT_PERSIST:
         collect_write(batch, effect);
-        *sequence = effect->sequence;
+        *sequence = machine->asked_sequence = effect->sequence;
         return;
     case EFFECT_POD_START:
         start_pod(sim, machine, effect);
@@ -257,11 +257,30 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
     UNREACHABLE();
 }
 
+static uint64_t drifted_ms(const struct sim_machine *machine, uint64_t now_ms)
+{
+    return (uint64_t)((int64_t)now_ms + (int64_t)now_ms * machine->drift_ppm / 1000000);
+}
+
+/* The first moment at which the machine's clock shows `boot_ms`. */
+static uint64_t undrifted_ms(const struct sim_machine *machine, boot_ms_t boot_ms)
+{
+    if (machine->drift_ppm == 0)
+        return boot_ms;
+    uint64_t now_ms = (uint64_t)((int64_t)boot_ms * 1000000 / (1000000 + machine->drift_ppm));
+    while (drifted_ms(machine, now_ms) >= boot_ms)
+        now_ms--;
+    while (drifted_ms(machine, now_ms) < boot_ms)
+        now_ms++;
+    return now_ms;
+}
+
 static void plan_wake(struct sim *sim, struct sim_machine *machine)
 {
     boot_ms_t deadline_ms = brain_deadline(machine->brain);
     if (deadline_ms == BOOT_MS_NEVER)
         return;
+    deadline_ms = undrifted_ms(machine, deadline_ms);
     if (deadline_ms < sim->now_ms)
         deadline_ms = sim->now_ms;
     if (deadline_ms == machine->wake_at_ms)
@@ -278,8 +297,10 @@ static void plan_wake(struct sim *sim, struct sim_machine *machine)
 
 static struct instant now_of(const struct sim *sim, const struct sim_machine *machine)
 {
-    return (struct instant){.boot_ms = sim->now_ms,
-                            .wall_ms = SIM_EPOCH_WALL_MS + sim->now_ms + machine->clock_skew_ms};
+    uint64_t boot_ms = drifted_ms(machine, sim->now_ms);
+    return (struct instant){.boot_ms = boot_ms,
+                            .wall_ms =
+                                SIM_EPOCH_WALL_MS + boot_ms + (uint64_t)machine->clock_skew_ms};
 }
 
 void machine_step(struct sim *sim, struct sim_machine *machine, const struct event *event)
@@ -336,6 +357,15 @@ static bool verify(const void *context, uint64_t node, struct bytes public_key,
            memcmp(signature.data, &expected, sizeof(expected)) == 0;
 }
 
+/* A field and a message of a later version of the protocol: 60000: 1, and [60001, {1: 1}]. */
+static const uint8_t unknown_field[] = {0xcd, 0xea, 0x60, 0x01};
+static const uint8_t unknown_message[] = {0x92, 0xcd, 0xea, 0x61, 0x81, 0x01, 0x01};
+
+struct bytes machine_news(void)
+{
+    return (struct bytes){unknown_message, sizeof(unknown_message)};
+}
+
 static void configure(struct sim *sim, struct sim_machine *machine, char name[static 16],
                       struct brain_config *config)
 {
@@ -353,7 +383,13 @@ static void configure(struct sim *sim, struct sim_machine *machine, char name[st
                                                     .memory_bytes = SIM_MEMORY_BYTES,
                                                     .ephemeral_bytes = SIM_MEMORY_BYTES,
                                                     .pods = SIM_PODS_MAX};
+    if (machine->newer)
+        config->self.unknown = (struct bytes){unknown_field, sizeof(unknown_field)};
     config->seed = prng_next(&sim->prng);
+    static struct wire_pair fast = {.name = {(const uint8_t *)"disk", 4},
+                                    .value = {(const uint8_t *)"fast", 4}};
+    config->self.labels = sim_is_fast(machine->index) ? &fast : NULL;
+    config->self.labels_count = sim_is_fast(machine->index);
     config->joining = sim->options.nodes > 1 && machine->index != 0;
     /* Seeds: the first machine, and another by chance; machine 0 starts the cluster. */
     if (machine->index != 0)
@@ -381,7 +417,6 @@ void machine_boot(struct sim *sim, struct sim_machine *machine)
     machine->life++;
     machine->generation++;
     machine->wake_at_ms = BOOT_MS_NEVER;
-    machine->disk_busy_until_ms = 0;
     configure(sim, machine, name, config);
     machine->brain = brain_new(config, now_of(sim, machine));
     mem_free(config);
@@ -399,6 +434,26 @@ void machine_boot(struct sim *sim, struct sim_machine *machine)
     machine_step(sim, machine, &(struct event){.kind = EVENT_ADOPTION_DONE});
 }
 
+/* A commit under way when the agent dies is on disk, whole, or not at all; those behind it are
+ * lost. The disk of the next life is free. */
+static void finish_commit(struct sim *sim, struct sim_machine *machine)
+{
+    struct sim_event *first = NULL;
+    for (size_t i = 0; i < sim->heap_count; i++) {
+        struct sim_event *event = sim->heap[i];
+        if (event->kind == SIM_PERSISTED && event->to == machine->index &&
+            event->life == machine->life && (first == NULL || event->number < first->number))
+            first = event;
+    }
+    if (first != NULL && prng_below(&sim->fault_prng, 2) == 0) {
+        apply_batch(machine, first->payload);
+        machine->persisted_sequence = first->number;
+    }
+    check_forget(machine);
+    machine->asked_sequence = machine->persisted_sequence = 0;
+    machine->disk_busy_until_ms = 0;
+}
+
 void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
 {
     if (machine->brain == NULL)
@@ -407,6 +462,7 @@ void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
     brain_free(machine->brain);
     machine->brain = NULL;
     machine->stalled = false;
+    finish_commit(sim, machine);
     machine->life++;
     memset(machine->is_shown, 0, sizeof(machine->is_shown));
     for (size_t i = 0; i < machine->parked_count; i++) {
@@ -479,6 +535,7 @@ static void deliver_now(struct sim *sim, struct sim_machine *machine, const stru
         break;
     case SIM_PERSISTED:
         apply_batch(machine, event->payload);
+        machine->persisted_sequence = event->number;
         out = (struct event){.kind = EVENT_PERSISTED, .sequence = event->number};
         break;
     default:
@@ -524,7 +581,7 @@ void machine_init(struct sim *sim, uint32_t index)
     machine->node = hash64(&index, sizeof(index), 77) | 1;
     machine->generation = 1000;
     machine->powered = true;
-    machine->clock_skew_ms = prng_below(&sim->prng, 100);
+    machine->clock_skew_ms = (int64_t)prng_below(&sim->prng, 100);
     RB_INIT(&machine->disk);
     RB_INIT(&machine->pods);
     RB_INIT(&machine->slots);

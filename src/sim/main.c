@@ -21,7 +21,15 @@ static const char usage[] =
     "  --seeds COUNT       so many runs, one seed after the other\n"
     "  --duration SECONDS  of writes and faults, virtual, before things must settle (default 30)\n"
     "  --loss PERCENT      datagrams lost, all the time (default 1)\n"
-    "  --no-faults         only users and loss\n"
+    "  --faults WHAT       swarm: some kinds, drawn from the seed (default); all; none; or a list "
+    "of\n"
+    "                      "
+    "loss,duplicate,reorder,partition,one-way,bridge,flap,stall,clock,drift,\n"
+    "                      "
+    "slow-disk,full-disk,crash,power,lost-disk,restart,all-restart,mass-start,versions\n"
+    "  --no-faults         the same as --faults none\n"
+    "  --writes COUNT      at most so many writes of users (default: one in 0.3 to 3 s)\n"
+    "  --no-shrink         do not look for a smaller run that breaks the same\n"
     "  --trace             print what happens\n"
     "  --quiet             no line for each seed that held\n"
     "\n"
@@ -31,8 +39,7 @@ static const char usage[] =
 struct command {
     struct sim_options options;
     uint64_t seeds_count;
-    double loss_percent;
-    bool quiet;
+    bool swarm, quiet, no_shrink;
 };
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *ret_number)
@@ -52,7 +59,20 @@ static int bad_value(const char *option, const char *value)
     return 2;
 }
 
-enum option_id { NODES = 1, SEED, SEEDS, DURATION, LOSS, NO_FAULTS, TRACE, QUIET, HELP };
+enum option_id {
+    NODES = 1,
+    SEED,
+    SEEDS,
+    DURATION,
+    LOSS,
+    WRITES,
+    FAULTS,
+    NO_FAULTS,
+    NO_SHRINK,
+    TRACE,
+    QUIET,
+    HELP
+};
 
 static const struct option long_options[] = {
     {"nodes", required_argument, NULL, NODES},
@@ -61,12 +81,48 @@ static const struct option long_options[] = {
     {"seeds", required_argument, NULL, SEEDS},
     {"duration", required_argument, NULL, DURATION},
     {"loss", required_argument, NULL, LOSS},
+    {"writes", required_argument, NULL, WRITES},
+    {"faults", required_argument, NULL, FAULTS},
+    {"no-shrink", no_argument, NULL, NO_SHRINK},
     {"no-faults", no_argument, NULL, NO_FAULTS},
     {"trace", no_argument, NULL, TRACE},
     {"quiet", no_argument, NULL, QUIET},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
+
+static int bad_faults(const char *value)
+{
+    (void)fprintf(stderr,
+                  "shoal sim: --faults: '%s' is not swarm, all, none or a list of kinds; see shoal "
+                  "sim --help\n",
+                  value);
+    return 2;
+}
+
+static bool parse_faults(struct command *command, const char *text)
+{
+    uint32_t faults = 0;
+    command->swarm = strcmp(text, "swarm") == 0;
+    if (command->swarm || strcmp(text, "all") == 0 || strcmp(text, "none") == 0) {
+        command->options.faults = text[0] == 'n' ? 0 : SIM_FAULTS_ALL;
+        return true;
+    }
+    while (*text != '\0') {
+        size_t length = strcspn(text, ",");
+        int kind = 0;
+        while (kind < SIM_FAULTS_COUNT &&
+               (strlen(sim_fault_name((enum sim_fault)kind)) != length ||
+                strncmp(sim_fault_name((enum sim_fault)kind), text, length) != 0))
+            kind++;
+        if (kind == SIM_FAULTS_COUNT)
+            return false;
+        faults |= UINT32_C(1) << kind;
+        text += length + (text[length] == ',');
+    }
+    command->options.faults = faults;
+    return faults != 0;
+}
 
 /* -1: go on; otherwise the exit code. */
 static int take_option(struct command *command, int id, const char *value)
@@ -76,12 +132,10 @@ static int take_option(struct command *command, int id, const char *value)
     for (const struct option *option = long_options; option->name != NULL; option++)
         if (option->val == id)
             name = option->name;
-    bool numeric = id >= NODES && id <= LOSS;
-    static const uint64_t limits[] = {[NODES] = SIM_NODES_MAX,
-                                      [SEED] = UINT64_MAX,
-                                      [SEEDS] = UINT64_MAX,
-                                      [DURATION] = 86400,
-                                      [LOSS] = 100};
+    bool numeric = id >= NODES && id <= WRITES;
+    static const uint64_t limits[] = {
+        [NODES] = SIM_NODES_MAX, [SEED] = UINT64_MAX, [SEEDS] = UINT64_MAX,
+        [DURATION] = 86400,      [LOSS] = 100,        [WRITES] = UINT32_MAX};
     if (numeric && !parse_number(value, limits[id], &number))
         return bad_value(name, value);
     switch (id) {
@@ -100,8 +154,15 @@ static int take_option(struct command *command, int id, const char *value)
     case LOSS:
         command->options.loss_ppm = (uint32_t)number * 10000;
         return -1;
+    case WRITES:
+        command->options.writes_max = (uint32_t)number;
+        return -1;
+    case FAULTS:
+        return parse_faults(command, value) ? -1 : bad_faults(value);
     case NO_FAULTS:
-        command->options.faults = false;
+        return parse_faults(command, "none") ? -1 : 2;
+    case NO_SHRINK:
+        command->no_shrink = true;
         return -1;
     case TRACE:
         command->options.trace = true;
@@ -118,39 +179,79 @@ static int take_option(struct command *command, int id, const char *value)
     }
 }
 
+static void print_faults(uint32_t faults)
+{
+    const char *comma = "";
+    if (faults == 0)
+        (void)fputs("none", stdout);
+    for (int i = 0; i < SIM_FAULTS_COUNT; i++)
+        if ((faults >> i & 1) != 0) {
+            (void)printf("%s%s", comma, sim_fault_name((enum sim_fault)i));
+            comma = ",";
+        }
+}
+
 static void print_replay(const struct sim_options *options)
 {
     (void)printf("replay: shoal sim --nodes %" PRIu32 " --seed %" PRIu64 " --duration %" PRIu32
-                 " --loss %" PRIu32 "%s --trace\n",
+                 " --loss %" PRIu32 " --faults ",
                  options->nodes, options->seed, options->duration_ms / 1000,
-                 options->loss_ppm / 10000, options->faults ? "" : " --no-faults");
+                 options->loss_ppm / 10000);
+    print_faults(options->faults);
+    if (options->writes_max != UINT32_MAX)
+        (void)printf(" --writes %" PRIu32, options->writes_max);
+    (void)fputs(" --no-shrink --trace\n", stdout);
 }
 
-static bool run_one(const struct command *command, const struct sim_options *options)
+static void print_broken(const struct sim_options *options, const struct sim_result *result)
+{
+    (void)printf("seed %" PRIu64 ": BROKEN at %" PRIu64 ".%03" PRIu64 " s: %s\n", options->seed,
+                 result->at_ms / 1000, result->at_ms % 1000, result->invariant);
+    print_replay(options);
+}
+
+static void print_held(const struct sim_options *options, const struct sim_result *result)
+{
+    (void)printf("seed %" PRIu64 ": held: %" PRIu32 " nodes, %" PRIu64 " s virtual, %" PRIu64
+                 " steps, %" PRIu64 " faults, %" PRIu64 " writes, %" PRIu64 " pods, %" PRIu64
+                 " datagrams, settled in %" PRIu64 " s, trace %016" PRIx64 "\n",
+                 options->seed, options->nodes, result->virtual_ms / 1000, result->steps,
+                 result->faults, result->writes_acknowledged, result->pods_started,
+                 result->datagrams, result->settled_ms / 1000, result->trace_hash);
+}
+
+static bool run_one(const struct command *command, struct sim_options options)
 {
     struct sim_result result;
-    sim_run(options, &result);
-    if (result.broken)
-        (void)printf("seed %" PRIu64 ": BROKEN at %" PRIu64 ".%03" PRIu64 " s: %s\n", options->seed,
-                     result.at_ms / 1000, result.at_ms % 1000, result.invariant);
+    if (command->swarm)
+        options.faults = sim_faults_draw(options.seed);
+    sim_run_apart(&options, &result);
+    bool broken = result.broken;
+    if (broken)
+        print_broken(&options, &result);
     else if (!command->quiet)
-        (void)printf("seed %" PRIu64 ": held: %" PRIu32 " nodes, %" PRIu64 " s virtual, %" PRIu64
-                     " steps, %" PRIu64 " faults, %" PRIu64 " writes, %" PRIu64 " pods, %" PRIu64
-                     " datagrams, trace %016" PRIx64 "\n",
-                     options->seed, options->nodes, result.virtual_ms / 1000, result.steps,
-                     result.faults, result.writes_acknowledged, result.pods_started,
-                     result.datagrams, result.trace_hash);
-    if (result.broken)
-        print_replay(options);
+        print_held(&options, &result);
+    if (broken && !command->no_shrink && !options.trace) {
+        (void)puts("looking for less that breaks the same ...");
+        (void)fflush(stdout);
+        sim_shrink(&options, &result);
+        print_broken(&options, &result);
+    }
     (void)fflush(stdout);
-    return !result.broken;
+    return !broken;
 }
 
 int sim_main(int argc, char **argv)
 {
     struct command command = {
-        .options = {.nodes = 5, .seed = 1, .duration_ms = 30000, .loss_ppm = 10000, .faults = true},
+        .options = {.nodes = 5,
+                    .seed = 1,
+                    .duration_ms = 30000,
+                    .loss_ppm = 10000,
+                    .faults = SIM_FAULTS_ALL,
+                    .writes_max = UINT32_MAX},
         .seeds_count = 1,
+        .swarm = true,
     };
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--registers") == 0)
@@ -169,7 +270,7 @@ int sim_main(int argc, char **argv)
     uint64_t broken_count = 0;
     struct sim_options options = command.options;
     for (uint64_t i = 0; i < command.seeds_count; i++, options.seed++)
-        broken_count += !run_one(&command, &options);
+        broken_count += !run_one(&command, options);
     if (command.seeds_count > 1)
         (void)printf("%" PRIu64 " seeds held, %" PRIu64 " broke an invariant\n",
                      command.seeds_count - broken_count, broken_count);

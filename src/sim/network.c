@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/memory.h"
 #include "sim_internal.h"
 
 #define LATENCY_MIN_MS 0
 #define LATENCY_MAX_MS 3
-#define DUPLICATE_PPM  2000
+/* Behind a full datagram there is no room for a newer machine's own messages. */
+#define NEWS_BELOW_BYTES 1100
 /* A connection attempt into nothing. */
 #define CONNECT_TIMEOUT_MS 3000
 
@@ -33,16 +35,15 @@ bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to)
 {
     if (!sim->machines[from].powered || !sim->machines[to].powered)
         return false;
-    if (sim->side[from] == sim->side[to])
+    if (sim->side[from] == sim->side[to] || !sim->cut || from == sim->bridge || to == sim->bridge)
         return true;
     return sim->one_way && sim->side[from] < sim->side[to];
 }
 
 static uint64_t latency_ms(struct sim *sim)
 {
-    /* One packet in fifty is late, so that order is nothing to rely on. */
-    if (prng_below(&sim->prng, 50) == 0)
-        return prng_between(&sim->prng, LATENCY_MAX_MS, 40);
+    if (prng_chance_ppm(&sim->prng, sim->mix.late_ppm))
+        return prng_between(&sim->prng, LATENCY_MAX_MS, sim->mix.late_max_ms);
     return prng_between(&sim->prng, LATENCY_MIN_MS, LATENCY_MAX_MS);
 }
 
@@ -57,13 +58,24 @@ static struct sim_event event_to(const struct sim *sim, enum sim_event_kind kind
                               .address = sim_address(from)};
 }
 
+static struct bytes payload_of(const struct sim_machine *machine, struct bytes payload)
+{
+    struct bytes news = machine_news();
+    if (!machine->newer || payload.size_bytes > NEWS_BELOW_BYTES)
+        return sim_copy(payload);
+    uint8_t *data = mem_alloc(1, payload.size_bytes + news.size_bytes);
+    memcpy(data, payload.data, payload.size_bytes);
+    memcpy(data + payload.size_bytes, news.data, news.size_bytes);
+    return (struct bytes){data, payload.size_bytes + news.size_bytes};
+}
+
 void sim_send_datagram(struct sim *sim, uint32_t from, const struct effect *effect)
 {
     uint32_t to = machine_at(sim, &effect->address);
     sim->result->datagrams++;
     sim->result->datagram_bytes += effect->payload.size_bytes;
     bool lost = prng_chance_ppm(&sim->prng, sim->loss_ppm);
-    bool twice = prng_chance_ppm(&sim->prng, DUPLICATE_PPM);
+    bool twice = prng_chance_ppm(&sim->prng, sim->mix.duplicate_ppm);
     if (lost || !sim_reaches(sim, from, to))
         return;
     if (sim->machines[to].brain == NULL) { /* the host answers for the agent that is not there */
@@ -75,7 +87,7 @@ void sim_send_datagram(struct sim *sim, uint32_t from, const struct effect *effe
     }
     for (int i = 0; i <= (int)twice; i++) {
         struct sim_event event = event_to(sim, SIM_DATAGRAM, from, to, latency_ms(sim));
-        event.payload = sim_copy(effect->payload);
+        event.payload = payload_of(&sim->machines[from], effect->payload);
         sim_schedule(sim, &event);
     }
 }
@@ -88,7 +100,7 @@ void sim_send_stream(struct sim *sim, uint32_t from, const struct effect *effect
     bool both = sim_reaches(sim, from, to) && sim_reaches(sim, to, from);
     if (both && sim->machines[to].brain != NULL) {
         struct sim_event event = event_to(sim, SIM_STREAM, from, to, 1 + latency_ms(sim));
-        event.payload = sim_copy(effect->payload);
+        event.payload = payload_of(&sim->machines[from], effect->payload);
         sim_schedule(sim, &event);
         return;
     }

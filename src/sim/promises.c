@@ -1,7 +1,7 @@
 /*
- * 5: acknowledged writes survive the failures that their ack level promises. In one run of four,
- * disks are lost for good: fewer than half of them, and users ask for a majority or all. In the
- * others every disk survives, so that any level must do.
+ * 5: acknowledged writes survive the failures that their ack level promises. With the fault
+ * lost-disk, disks are lost for good: fewer than half of them, and users ask for a majority or all.
+ * Without it every disk survives, so that any level must do.
  */
 #include <string.h>
 
@@ -32,7 +32,7 @@ struct sim_promises {
 void promises_init(struct sim *sim)
 {
     sim->promises = MEM_NEW(struct sim_promises);
-    sim->promises->loses_disks = sim->options.nodes >= 3 && prng_below(&sim->prng, 4) == 0;
+    sim->promises->loses_disks = sim->options.nodes >= 3 && sim_has_fault(sim, SIM_FAULT_LOST_DISK);
 }
 
 void promises_free(struct sim *sim)
@@ -45,8 +45,8 @@ void promises_free(struct sim *sim)
 enum brain_ack promises_level(struct sim *sim)
 {
     if (sim->promises->loses_disks)
-        return prng_below(&sim->prng, 4) == 0 ? BRAIN_ACK_ALL : BRAIN_ACK_MAJORITY;
-    return (enum brain_ack)prng_below(&sim->prng, 3);
+        return prng_below(&sim->write_prng, 4) == 0 ? BRAIN_ACK_ALL : BRAIN_ACK_MAJORITY;
+    return (enum brain_ack)prng_below(&sim->write_prng, 3);
 }
 
 /* The machine comes back as another member: its key was on that disk, too. The first one stays as
@@ -55,7 +55,7 @@ void promises_lose_disk(struct sim *sim, struct sim_machine *machine)
 {
     struct sim_promises *promises = sim->promises;
     ASSERT(machine->brain == NULL);
-    if (!promises->loses_disks || machine->index == 0 || prng_below(&sim->prng, 2) == 0 ||
+    if (!promises->loses_disks || machine->index == 0 ||
         promises->lost_disks >= (sim->options.nodes - 1) / 2)
         return;
     promises->lost_disks++;

@@ -11,20 +11,28 @@
  * suspicion without confirmations, the start hold, declines (15 s) and probing of the dead, one
  * after the other. */
 #define SETTLE_MS_MAX 120000
+/* How often one machine is asked why slots are pending. */
+#define LOOK_PERIOD_MS 250
 
 static void plan(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->options.nodes; i++) {
         struct sim_event boot = {.kind = SIM_BOOT, .to = i, .from = i};
-        boot.at_ms = sim->now_ms + (i == 0 ? 0 : prng_between(&sim->prng, 1, 2000));
+        uint64_t after_ms = prng_between(&sim->prng, 1, 2000);
+        bool at_once = i == 0 || sim_has_fault(sim, SIM_FAULT_MASS_START);
+        boot.at_ms = sim->now_ms + (at_once ? 0 : after_ms);
         sim_schedule(sim, &boot);
     }
     for (uint64_t at_ms = 3000; at_ms < sim->options.duration_ms;
-         at_ms += prng_between(&sim->prng, 300, 3000)) {
+         at_ms += prng_between(&sim->write_prng, 300, 3000)) {
         struct sim_event write = {.kind = SIM_WRITE, .at_ms = sim->now_ms + at_ms};
         sim_schedule(sim, &write);
     }
-    if (sim->options.faults) {
+    for (uint64_t at_ms = 5000; at_ms < sim->options.duration_ms; at_ms += LOOK_PERIOD_MS) {
+        struct sim_event look = {.kind = SIM_LOOK, .at_ms = sim->now_ms + at_ms};
+        sim_schedule(sim, &look);
+    }
+    if (sim->options.faults != 0) {
         struct sim_event fault = {.kind = SIM_FAULT, .at_ms = sim->now_ms + 4000};
         sim_schedule(sim, &fault);
     }
@@ -36,6 +44,10 @@ bool sim_run_until(struct sim *sim, uint64_t until_ms)
     while (!sim->result->broken && sim_next(sim, until_ms, &event)) {
         if (event.kind == SIM_FAULT)
             faults_next(sim);
+        else if (event.kind == SIM_FLAP)
+            fault_flap(sim);
+        else if (event.kind == SIM_LOOK)
+            check_reasons(sim);
         else if (event.kind == SIM_WRITE && !sim->quiet)
             users_write(sim);
         else if (event.kind == SIM_LEASE)
@@ -51,15 +63,17 @@ bool sim_run_until(struct sim *sim, uint64_t until_ms)
 static void settle(struct sim *sim)
 {
     char reason[SIM_REASON_BYTES] = "";
-    uint64_t give_up_ms = sim->now_ms + SETTLE_MS_MAX;
+    uint64_t begin_ms = sim->now_ms;
+    uint64_t give_up_ms = begin_ms + SETTLE_MS_MAX;
     faults_end(sim);
     while (sim_run_until(sim, sim->now_ms + 1000)) {
         if (check_quiet(sim, reason))
             break;
         if (sim->now_ms > give_up_ms)
-            sim_break(sim, "invariant 10: not settled %d s after the last fault: %s",
+            sim_break(sim, "invariants 10 and 18: not settled %d s after the last fault: %s",
                       SETTLE_MS_MAX / 1000, reason);
     }
+    sim->result->settled_ms = sim->now_ms - begin_ms;
     if (!sim->result->broken)
         check_settled(sim);
     if (!sim->result->broken)
@@ -71,18 +85,19 @@ static void settle(struct sim *sim)
 static void init(struct sim *sim, const struct sim_options *options, struct sim_result *result)
 {
     *sim = (struct sim){.options = *options, .result = result, .now_ms = 1000, .hash = 1};
-    if (sim->options.nodes == 0)
-        sim->options.nodes = 5;
-    if (sim->options.duration_ms == 0)
-        sim->options.duration_ms = 30000;
-    ASSERT(sim->options.nodes <= SIM_NODES_MAX);
+    ASSERT(sim->options.nodes > 0 && sim->options.nodes <= SIM_NODES_MAX);
     sim->loss_ppm = options->loss_ppm;
+    sim->writes_left = options->writes_max;
     prng_seed(&sim->prng, options->seed);
+    prng_seed(&sim->fault_prng, hash64_pair(options->seed, 13));
+    prng_seed(&sim->write_prng, hash64_pair(options->seed, 14));
     effects_init(&sim->effects);
     sim->machines = MEM_NEW_ARRAY(struct sim_machine, sim->options.nodes);
     sim->side = MEM_NEW_ARRAY(uint32_t, sim->options.nodes);
     for (uint32_t i = 0; i < sim->options.nodes; i++)
         machine_init(sim, i);
+    mix_init(sim);
+    fault_heal(sim);
     users_init(sim);
     promises_init(sim);
     leases_init(sim);

@@ -23,8 +23,10 @@ enum sim_event_kind {
     SIM_BOOT,   /* the agent starts */
     SIM_RESUME, /* a stall ends */
     SIM_FAULT,
+    SIM_FLAP, /* a partition comes or goes */
     SIM_WRITE,
     SIM_LEASE, /* client `number` of strong registers acts */
+    SIM_LOOK, /* at what must hold at any time */
 };
 
 struct sim_event {
@@ -58,11 +60,13 @@ struct sim_pod {
 };
 RB_HEAD(sim_pods, sim_pod);
 
-/* The highest generation that ever ran in a slot here (invariant 8), kept over restarts. */
+/* The highest generation that ever ran in a slot here (invariant 8). What had not reached the disk
+ * is forgotten with the agent: nobody was promised it. */
 struct sim_slot {
     RB_ENTRY(sim_slot) link;
     struct wire_slot slot;
-    uint64_t generation;
+    uint64_t generation, sequence; /* written to disk with this sequence */
+    uint64_t durable_generation;
 };
 RB_HEAD(sim_slots, sim_slot);
 
@@ -70,21 +74,25 @@ RB_HEAD(sim_slots, sim_slot);
 struct sim_uid {
     RB_ENTRY(sim_uid) link;
     uint8_t uid[16];
+    uint64_t sequence; /* as in sim_slot; 0: on disk */
 };
 RB_HEAD(sim_uids, sim_uid);
 
 struct sim_machine {
     uint32_t index;
     uint64_t node;
-    uint64_t life;       /* of the agent: rises with every start */
-    uint64_t generation; /* durable */
-    bool powered;        /* the host */
-    bool stalled;        /* the agent gets no time */
-    struct brain *brain; /* NULL: the agent does not run */
-    uint64_t clock_skew_ms;
+    uint64_t life;         /* of the agent: rises with every start */
+    uint64_t generation;   /* durable */
+    bool powered;          /* the host */
+    bool stalled;          /* the agent gets no time */
+    struct brain *brain;   /* NULL: the agent does not run */
+    int64_t clock_skew_ms; /* of the wall clock */
+    int32_t drift_ppm;     /* of both clocks */
+    bool newer;            /* speaks a later version of the protocol */
     uint64_t wake_number;
     boot_ms_t wake_at_ms;
     uint64_t disk_busy_until_ms;
+    uint64_t asked_sequence, persisted_sequence; /* of this life */
     struct sim_records disk;
     struct sim_pods pods;
     struct sim_slots slots;
@@ -99,6 +107,14 @@ struct sim_machine {
 #define SIM_CPU_MILLI    UINT64_C(8000)
 #define SIM_MEMORY_BYTES (UINT64_C(16) << 30)
 #define SIM_PODS_MAX     110
+
+/* How hard the faults of this run are (mix.c). */
+struct sim_mix {
+    uint32_t gap_max_ms, loss_max_ppm, duplicate_ppm, late_ppm, late_max_ms, stall_max_ms,
+        disk_max_ms, down_max_ms, flap_ms;
+};
+
+#define SIM_NO_MACHINE UINT32_MAX
 
 /* ---- what users were promised */
 
@@ -126,15 +142,21 @@ struct sim_pending {
 struct sim {
     struct sim_options options;
     struct sim_result *result;
-    struct prng prng;
+    /* One stream of chance each, so that fewer faults or writes leave the rest as it was. */
+    struct prng prng, fault_prng, write_prng;
+    struct sim_mix mix;
     uint64_t now_ms;
     struct sim_event **heap;
     size_t heap_count, heap_capacity;
     uint64_t orders;
     struct sim_machine *machines;
     struct effects effects;
-    uint32_t *side; /* partition: machines talk only within one side */
-    bool one_way;   /* side 1 is not heard by side 0 */
+    uint32_t *side;  /* partition: machines talk only within one side */
+    bool one_way;    /* side 1 is not heard by side 0 */
+    bool cut;        /* false: the partition is not there for the moment */
+    uint32_t bridge; /* talks with all sides; SIM_NO_MACHINE: none */
+    uint64_t flap_until_ms;
+    uint32_t writes_left;
     uint32_t loss_ppm;
     bool quiet; /* no more faults or writes */
     struct sim_promises *promises;
@@ -174,6 +196,8 @@ void machine_power_off(struct sim *sim, struct sim_machine *machine);
 void machine_lose_disk(struct sim_machine *machine); /* without power */
 void machine_step(struct sim *sim, struct sim_machine *machine, const struct event *event);
 void machine_deliver(struct sim *sim, struct sim_machine *machine, const struct sim_event *event);
+/* What a newer machine puts behind its packets. */
+struct bytes machine_news(void);
 
 /* ---- users.c */
 void users_init(struct sim *sim);
@@ -203,9 +227,25 @@ bool leases_reply(struct sim *sim,
 void leases_power_off(struct sim *sim, const struct sim_machine *machine);
 void leases_check(struct sim *sim); /* when all is well again */
 
+/* ---- mix.c */
+void mix_init(struct sim *sim);
+bool sim_has_fault(const struct sim *sim, enum sim_fault fault);
+
 /* ---- faults.c */
 void faults_next(struct sim *sim);
 void faults_end(struct sim *sim);
+void fault_heal(struct sim *sim); /* the network */
+void fault_flap(struct sim *sim);
+void fault_stall(struct sim *sim, struct sim_machine *machine, uint64_t for_ms);
+void fault_crash(struct sim *sim, struct sim_machine *machine, uint64_t down_ms);
+
+/* ---- reasons.c */
+bool sim_wants_fast(uint32_t workload);
+bool sim_is_fast(uint32_t machine);
+void check_constraints(struct sim *sim, const struct sim_machine *machine,
+                       const struct wire_claim *claim);
+/* Of one workload, on one machine, drawn by chance. */
+void check_reasons(struct sim *sim);
 
 /* ---- check.c */
 void check_pod_started(struct sim *sim, struct sim_machine *machine,
@@ -216,6 +256,8 @@ void check_one_death(struct sim *sim);
 bool check_quiet(struct sim *sim,
                  char *reason); /* false: something is still moving, `reason` says what */
 void check_free(struct sim_machine *machine);
+/* The agent dies: forgets what the disk does not know. */
+void check_forget(struct sim_machine *machine);
 bool sim_run_until(struct sim *sim, uint64_t until_ms); /* false: broken */
 
 #endif

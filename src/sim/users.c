@@ -25,16 +25,17 @@ static char *body_of(uint32_t workload, uint32_t replicas, uint32_t template_num
     char text[1024];
     struct spec_objects objects;
     struct spec_issues issues;
-    int size =
-        snprintf(text, sizeof(text),
-                 "{\"apiVersion\":\"apps/"
-                 "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w%u\"},\"spec\":{"
-                 "\"replicas\":%u,\"selector\":{\"matchLabels\":{\"app\":\"w%u\"}},\"template\":{"
-                 "\"metadata\":{"
-                 "\"labels\":{\"app\":\"w%u\"}},\"spec\":{\"containers\":[{\"name\":\"c\","
-                 "\"image\":\"i:%u\","
-                 "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"}}}]}}}}",
-                 workload, replicas, workload, workload, template_number);
+    int size = snprintf(
+        text, sizeof(text),
+        "{\"apiVersion\":\"apps/"
+        "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w%u\"},\"spec\":{"
+        "\"replicas\":%u,\"selector\":{\"matchLabels\":{\"app\":\"w%u\"}},\"template\":{"
+        "\"metadata\":{"
+        "\"labels\":{\"app\":\"w%u\"}},\"spec\":{%s\"containers\":[{\"name\":\"c\","
+        "\"image\":\"i:%u\","
+        "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"}}}]}}}}",
+        workload, replicas, workload, workload,
+        sim_wants_fast(workload) ? "\"nodeSelector\":{\"disk\":\"fast\"}," : "", template_number);
     ASSERT(size > 0 && (size_t)size < sizeof(text));
     ASSERT(spec_load(text, (size_t)size, NULL, NULL, &objects, &issues) == 0 && objects.count == 1);
     char *canonical = mem_strndup(objects.items[0].canonical, objects.items[0].size_bytes);
@@ -47,7 +48,8 @@ static char *body_of(uint32_t workload, uint32_t replicas, uint32_t template_num
 static struct sim_machine *pick_live(struct sim *sim)
 {
     for (int tries = 0; tries < 100; tries++) {
-        struct sim_machine *machine = &sim->machines[prng_below(&sim->prng, sim->options.nodes)];
+        struct sim_machine *machine =
+            &sim->machines[prng_below(&sim->write_prng, sim->options.nodes)];
         if (machine->brain != NULL && !machine->stalled)
             return machine;
     }
@@ -70,11 +72,12 @@ static void send(struct sim *sim, struct sim_machine *machine, const struct brai
 void users_write(struct sim *sim)
 {
     struct sim_machine *machine = pick_live(sim);
-    uint32_t number = (uint32_t)prng_below(&sim->prng, sim->workloads_count);
+    uint32_t number = (uint32_t)prng_below(&sim->write_prng, sim->workloads_count);
     struct sim_workload *workload = &sim->workloads[number];
-    uint64_t choice = prng_below(&sim->prng, 10);
-    if (machine == NULL)
+    uint64_t choice = prng_below(&sim->write_prng, 10);
+    if (machine == NULL || sim->writes_left == 0)
         return;
+    sim->writes_left--;
     struct brain_request request = {
         .verb = BRAIN_APPLY, .key = workload->key, .ack = promises_level(sim)};
     struct sim_pending pending = {.workload = number};
@@ -94,7 +97,7 @@ void users_write(struct sim *sim)
     }
     if (!workload->exists || choice < 5)
         workload->replicas =
-            (uint32_t)prng_between(&sim->prng, 1, sim->options.nodes < 8 ? 8 : REPLICAS_MAX);
+            (uint32_t)prng_between(&sim->write_prng, 1, sim->options.nodes < 8 ? 8 : REPLICAS_MAX);
     else
         workload->template_number++;
     pending.replicas = workload->replicas;
