@@ -195,6 +195,18 @@ int image_store_unpin(struct image_store *store, const char *name, struct error 
     return result;
 }
 
+bool image_store_pinned(struct image_store *store, const char *name,
+                        char ret_image_id[static IMAGE_DIGEST_BYTES_MAX])
+{
+    bool found = false;
+    pthread_mutex_lock(&store->fast);
+    size_t position = position_of(store, name, &found);
+    if (found)
+        memcpy(ret_image_id, store->pins[position].image_id, IMAGE_DIGEST_BYTES_MAX);
+    pthread_mutex_unlock(&store->fast);
+    return found;
+}
+
 void image_store_pins(struct image_store *store, struct image_texts *ret_names)
 {
     struct image_texts names = {.items = NULL};

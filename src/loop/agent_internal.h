@@ -137,7 +137,20 @@ int machine_capacity(const struct agent *agent, struct wire_resources *ret_capac
                      struct error *error);
 int machine_advertise(struct agent *agent, const struct address *bound, struct error *error);
 
+/* ---- podnews.c */
+void pod_id_parse(const char *id, uint8_t ret_uid[static 16]);
+struct podnews {
+    struct wire_container_status containers[WIRE_CLAIM_CONTAINERS_COUNT_MAX];
+    char image_ids[WIRE_CLAIM_CONTAINERS_COUNT_MAX][IMAGE_DIGEST_BYTES_MAX];
+};
+/* `ret_pod` points into `status` and `told`. */
+void podnews_of(struct agent *agent, const struct runtime_status *status, struct podnews *told,
+                struct brain_pod *ret_pod);
+
 /* ---- pods.c */
+#define PIN_NAME_BYTES 64
+/* What holds the image of a pod's container: by its place, init containers first. */
+void pin_name(const uint8_t uid[static 16], size_t index, char name[static PIN_NAME_BYTES]);
 int pods_open(struct agent *agent, struct error *error);
 void pods_start(struct agent *agent, const struct effect *effect);
 void pods_stop(struct agent *agent, const struct effect *effect);

@@ -20,20 +20,6 @@ void pod_id_format(const uint8_t uid[static 16], char id[static RUNTIME_POD_ID_C
         (void)snprintf(id + 2 * i, 3, "%02x", uid[i]);
 }
 
-static int digit_of(char character)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *digit = character == '\0' ? NULL : strchr(digits, character);
-    return digit == NULL ? 0 : (int)(digit - digits);
-}
-
-static void uid_parse(const char *id, uint8_t ret_uid[static 16])
-{
-    ASSERT(strlen(id) == RUNTIME_POD_ID_CHARS);
-    for (int i = 0; i < 16; i++)
-        ret_uid[i] = (uint8_t)(digit_of(id[2 * i]) << 4 | digit_of(id[2 * i + 1]));
-}
-
 static struct agent_pod *find(struct agent *agent, const uint8_t uid[static 16])
 {
     struct agent_pod key;
@@ -60,6 +46,13 @@ static void drop(struct agent *agent, struct agent_pod *pod)
 
 /* ---- telling the brain */
 
+void pin_name(const uint8_t uid[static 16], size_t index, char name[static PIN_NAME_BYTES])
+{
+    char id[RUNTIME_POD_ID_CHARS + 1];
+    pod_id_format(uid, id);
+    (void)snprintf(name, PIN_NAME_BYTES, "%s-%zu", id, index);
+}
+
 static struct deferred *defer_status(struct agent *agent, const struct agent_pod *pod,
                                      enum wire_claim_state state, const char *reason,
                                      const char *message)
@@ -72,117 +65,12 @@ static struct deferred *defer_status(struct agent *agent, const struct agent_pod
     return deferred;
 }
 
-static struct bytes limited(const char *text, size_t size_bytes_max)
-{
-    size_t size_bytes = strlen(text);
-    while (size_bytes > size_bytes_max ||
-           (size_bytes < strlen(text) && ((uint8_t)text[size_bytes] & 0xc0) == 0x80))
-        size_bytes--;
-    return (struct bytes){.data = (const uint8_t *)text, .size_bytes = size_bytes};
-}
-
-static void container_status(const struct runtime_container_status *from,
-                             struct wire_container_status *to)
-{
-    *to = (struct wire_container_status){
-        .name = limited(from->name, WIRE_CONTAINER_STATUS_NAME_BYTES_MAX),
-        .ready = from->ready,
-        .restarts = from->restart_count,
-        .started_wall_ms = from->started_wall_ms,
-    };
-    if (from->state == RUNTIME_CONTAINER_WAITING) {
-        to->state = WIRE_CONTAINER_STATE_WAITING;
-        to->reason = limited(from->reason, WIRE_CONTAINER_STATUS_REASON_BYTES_MAX);
-        to->message = limited(from->message, WIRE_CONTAINER_STATUS_MESSAGE_BYTES_MAX);
-    } else if (from->state == RUNTIME_CONTAINER_RUNNING) {
-        to->state = WIRE_CONTAINER_STATE_RUNNING;
-    } else {
-        to->state = WIRE_CONTAINER_STATE_TERMINATED;
-        to->reason = limited(from->last.reason, WIRE_CONTAINER_STATUS_REASON_BYTES_MAX);
-        to->message = limited(from->last.message, WIRE_CONTAINER_STATUS_MESSAGE_BYTES_MAX);
-        to->exit_code = from->last.exit_code;
-        to->started_wall_ms = from->last.started_wall_ms;
-        to->finished_wall_ms = from->last.finished_wall_ms;
-    }
-    if (from->has_terminated && from->state != RUNTIME_CONTAINER_TERMINATED) {
-        to->last_reason = limited(from->last.reason, WIRE_CONTAINER_STATUS_LAST_REASON_BYTES_MAX);
-        to->last_exit_code = from->last.exit_code;
-    }
-}
-
-static enum wire_claim_state state_of(const struct runtime_status *status)
-{
-    if (status->gone)
-        return WIRE_CLAIM_STATE_RELEASED;
-    if (status->terminating)
-        return WIRE_CLAIM_STATE_STOPPING;
-    if (status->phase == RUNTIME_PHASE_SUCCEEDED)
-        return WIRE_CLAIM_STATE_SUCCEEDED;
-    if (status->phase == RUNTIME_PHASE_FAILED)
-        return WIRE_CLAIM_STATE_FAILED;
-    bool waiting = false;
-    for (size_t i = 0; i < status->containers_count; i++)
-        waiting = waiting || strcmp(status->containers[i].reason, "CrashLoopBackOff") == 0;
-    if (waiting)
-        return WIRE_CLAIM_STATE_WAITING;
-    return status->phase == RUNTIME_PHASE_RUNNING ? WIRE_CLAIM_STATE_RUNNING
-                                                  : WIRE_CLAIM_STATE_STARTING;
-}
-
-/* The first container that has something to say says it for the pod. */
-static void summarize(const struct runtime_status *status, const char **ret_reason,
-                      const char **ret_message)
-{
-    *ret_reason = status->reason;
-    *ret_message = status->message;
-    for (size_t i = 0; i < status->containers_count && (*ret_reason)[0] == '\0'; i++) {
-        const struct runtime_container_status *container = &status->containers[i];
-        if (container->state == RUNTIME_CONTAINER_WAITING) {
-            *ret_reason = container->reason;
-            *ret_message =
-                container->message[0] != '\0' ? container->message : container->last.message;
-        } else if (container->state == RUNTIME_CONTAINER_TERMINATED &&
-                   container->last.exit_code != 0) {
-            *ret_reason = container->last.reason;
-            *ret_message = container->last.message;
-        }
-    }
-}
-
-static void brain_pod_of(const struct runtime_status *status,
-                         struct wire_container_status *containers, struct brain_pod *ret_pod)
-{
-    size_t count = status->containers_count;
-    if (count > WIRE_CLAIM_CONTAINERS_COUNT_MAX)
-        count = WIRE_CLAIM_CONTAINERS_COUNT_MAX;
-    for (size_t i = 0; i < count; i++)
-        container_status(&status->containers[i], &containers[i]);
-    *ret_pod = (struct brain_pod){
-        .state = state_of(status),
-        .ready = status->ready,
-        .containers = containers,
-        .containers_count = count,
-    };
-    uid_parse(status->id, ret_pod->pod_uid);
-    static const uint8_t none[16];
-    if (memcmp(status->ip.ip, none, sizeof(none)) != 0)
-        memcpy(ret_pod->ip, status->ip.ip, sizeof(ret_pod->ip));
-    summarize(status, &ret_pod->reason, &ret_pod->message);
-}
-
 /* ---- images */
-
-static void pin_name(const uint8_t uid[static 16], size_t index, char name[static 64])
-{
-    char id[RUNTIME_POD_ID_CHARS + 1];
-    pod_id_format(uid, id);
-    (void)snprintf(name, 64, "%s-%zu", id, index);
-}
 
 static void unpin(struct agent *agent, const uint8_t uid[static 16])
 {
     struct error error = ERROR_INIT;
-    char name[64];
+    char name[PIN_NAME_BYTES];
     for (size_t i = 0; i < RUNTIME_CONTAINERS_MAX; i++) {
         pin_name(uid, i, name);
         (void)image_store_unpin(agent->images, name, &error);
@@ -300,11 +188,11 @@ static void on_gone(struct agent *agent, struct agent_pod *pod, struct event *ev
 static void on_status(void *user, const struct runtime_status *status)
 {
     struct agent *agent = user;
-    struct wire_container_status containers[WIRE_CLAIM_CONTAINERS_COUNT_MAX];
+    struct podnews told;
     struct event event = {.kind = EVENT_POD_STATUS};
     if (agent->closing)
         return;
-    brain_pod_of(status, containers, &event.pod);
+    podnews_of(agent, status, &told, &event.pod);
     struct agent_pod *pod = find(agent, event.pod.pod_uid);
     if (pod != NULL && pod->remains) {
         if (status->gone)
@@ -320,12 +208,12 @@ static void on_adopted(void *user, const struct runtime_status *status, bool los
 {
     struct agent *agent = user;
     struct error error = ERROR_INIT;
-    struct wire_container_status containers[WIRE_CLAIM_CONTAINERS_COUNT_MAX];
+    struct podnews told;
     struct event event = {
         .kind = EVENT_POD_ADOPTED,
         .payload = {.data = status->tag, .size_bytes = status->tag_bytes},
     };
-    brain_pod_of(status, containers, &event.pod);
+    podnews_of(agent, status, &told, &event.pod);
     struct agent_pod *pod = find(agent, event.pod.pod_uid);
     if (pod == NULL)
         pod = add(agent, event.pod.pod_uid);
@@ -355,7 +243,7 @@ static void unpin_strangers(struct agent *agent)
         if (strlen(names.items[i]) <= RUNTIME_POD_ID_CHARS)
             continue;
         (void)snprintf(id, sizeof(id), "%.*s", RUNTIME_POD_ID_CHARS, names.items[i]);
-        uid_parse(id, uid);
+        pod_id_parse(id, uid);
         if (find(agent, uid) == NULL)
             (void)image_store_unpin(agent->images, names.items[i], &error);
     }
@@ -367,6 +255,14 @@ static void on_adoption_done(void *user)
     struct agent *agent = user;
     unpin_strangers(agent);
     agent_step(agent, &(struct event){.kind = EVENT_ADOPTION_DONE});
+}
+
+static void on_problem(void *user, const char *pod_id, const struct error *error)
+{
+    if (pod_id != NULL)
+        agent_log(user, "pod %s: %s", pod_id, error->message);
+    else
+        agent_log(user, "containers: %s", error->message);
 }
 
 static void on_image_timer(uv_timer_t *timer)
@@ -381,6 +277,7 @@ int pods_open(struct agent *agent, struct error *error)
         .on_status = on_status,
         .on_adopted = on_adopted,
         .on_adoption_done = on_adoption_done,
+        .on_problem = on_problem,
     };
     const struct runtime_config config = {
         .loop = agent->loop,

@@ -279,7 +279,7 @@ static const struct image *find_image(struct agent *agent, struct podspec *podsp
                                       const struct spec_container *spec,
                                       const struct agent_pod *pod, struct error *error)
 {
-    char name[64];
+    char name[PIN_NAME_BYTES];
     ASSERT(podspec->images_count < RUNTIME_CONTAINERS_MAX);
     struct image **image = &podspec->images[podspec->images_count];
     if (image_store_find(agent->images, spec->image, image, error) < 0) {
@@ -290,10 +290,7 @@ static const struct image *find_image(struct agent *agent, struct podspec *podsp
                 spec->image, agent->name);
         return NULL;
     }
-    char id[RUNTIME_POD_ID_CHARS + 1];
-    pod_id_format(pod->uid, id);
-    (void)snprintf(name, sizeof(name), "%s-%zu", id, podspec->images_count);
-    podspec->images_count++;
+    pin_name(pod->uid, podspec->images_count++, name);
     return image_store_pin(agent->images, name, (*image)->id, error) == 0 ? *image : NULL;
 }
 

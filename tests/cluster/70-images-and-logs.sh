@@ -21,6 +21,7 @@ YAML
         "docker-archive:$MACHINES_DIR/$tag.tar:shoal.example/$tag:1"
     cluster_load_image "$MACHINES_DIR/$tag.tar"
     await_ready m1 1
+    expect_match "the image that runs" '^sha256:[0-9a-f]{64}$' "$(pods m2 '.items[0].status.containerStatuses[0].imageID')"
     expect_match "images" "shoal.example/$tag:1" "$(machine_exec m3 shoal image list)"
     machine_exec m1 shoal delete pod late
     then_clean

@@ -59,6 +59,10 @@ START_TEST(a_store_survives_being_closed)
     ck_assert_uint_eq(pins.count, 1);
     ck_assert_str_eq(pins.items[0], "pod-1");
     image_texts_fini(&pins);
+    char id[IMAGE_DIGEST_BYTES_MAX];
+    ck_assert(image_store_pinned(store, "pod-1", id));
+    ck_assert_str_eq(id, made.config);
+    ck_assert(!image_store_pinned(store, "pod-2", id));
     image_store_close(store);
     image_store_close(NULL);
     image_free(NULL);

@@ -26,6 +26,7 @@
 
 #include "base/error.h"
 #include "image/image.h"
+#include "image/reference.h"
 
 struct image_store;
 
@@ -138,6 +139,9 @@ int image_store_pin(struct image_store *store, const char *name, const char *ima
                     struct error *error);
 /* Succeeds also if there is no such pin. */
 int image_store_unpin(struct image_store *store, const char *name, struct error *error);
+/* The image that the pin holds; false: no such pin. */
+bool image_store_pinned(struct image_store *store, const char *name,
+                        char ret_image_id[static IMAGE_DIGEST_BYTES_MAX]);
 /* The names of all pins, sorted: after a restart the agent drops those whose pod is gone. */
 void image_store_pins(struct image_store *store, struct image_texts *ret_names);
 
