@@ -172,6 +172,11 @@ void brain_step(struct brain *brain, struct instant now, const struct event *eve
 /* When EVENT_TIMER is due; BOOT_MS_NEVER: nothing planned. O(log n) or better. */
 boot_ms_t brain_deadline(const struct brain *brain);
 
+/* From now on (or no longer) every message in and out is told as an EFFECT_TRACE that is `fine`,
+ * with its fields in words; records that travel as rumours are counted, not listed. Changes nothing
+ * else. Costs a second decoding of each packet. */
+void brain_watch_protocol(struct brain *brain, bool on);
+
 /* ---- Reading. Everything below is valid until the next brain_step. */
 
 struct brain_object {

@@ -268,6 +268,30 @@ machine_link_up() {
     await 5 _port_forwards "$1"
 }
 
+# machines_part NAME...: these hang on a switch of their own: they reach each other and nobody else. machines_join
+# NAME...: back on the switch of all.
+machines_part() {
+    printf 'link add name apart type bridge forward_delay 0 mcast_snooping 0\nlink set apart up\n' | _switch_ip 2>/dev/null || true
+    printf 'link set port-%s master apart\n' "$@" | _switch_ip
+}
+machines_join() { printf 'link set port-%s master switch\n' "$@" | _switch_ip; }
+
+# machine_unheard FROM TO...: what FROM sends to them is lost and nobody is told; they still reach FROM. (To a network card
+# that nobody has, so it needs no packet filter in the kernel.) machine_heard FROM TO...: no longer.
+machine_unheard() {
+    local from=$1 to
+    shift
+    for to in "$@"; do
+        printf 'neighbour replace %s lladdr 02:73:68:6f:00:00 nud permanent dev eth0\n' "$(machine_address "$to")"
+    done | _machine_ip "$from"
+}
+machine_heard() {
+    local from=$1 to
+    shift
+    for to in "$@"; do printf 'neighbour delete %s dev eth0\n' "$(machine_address "$to")"; done | _machine_ip "$from"
+}
+_machine_ip() { nsenter -t "$(_machine_pid "$1")" -n ip -batch -; }
+
 # machine_power_off NAME: nothing of it answers any more, not even with a refusal: the cable goes first (a dying
 # socket would send a reset), then SIGKILL to the first process, with which the kernel kills all the others.
 # Sets MACHINE_OFF_US to the moment (now_us) just before.

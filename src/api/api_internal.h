@@ -26,6 +26,8 @@ struct api {
     struct api_connection *connections;
     size_t connections_count;
     struct watch *watches;
+    struct trace *traces;
+    size_t traces_count;
     bool changed;              /* since the watches were looked at */
     boot_ms_t watches_boot_ms; /* they are looked at again not before */
 };
@@ -127,6 +129,13 @@ void logs_handle(struct api_connection *connection, const struct resource_path *
 void images_list(struct api_connection *connection);
 void images_load_begin(struct api_connection *connection);
 void gossip_handle(struct api_connection *connection);
+void trace_handle(struct api_connection *connection);
+void traces_tick(struct api *api);
+boot_ms_t traces_deadline(const struct api *api);
+/* Passes the GET on to another node and its answer back. `who` ("the node of this pod") lives on.
+ */
+void relay(struct api_connection *connection, uint64_t node, const char *who);
+uint64_t relay_self(struct api *api);
 void metrics_handle(struct api_connection *connection);
 bool discovery_handle(struct api_connection *connection);
 

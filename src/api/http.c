@@ -484,7 +484,10 @@ void api_free(struct api *api)
 
 boot_ms_t api_deadline(const struct api *api)
 {
-    boot_ms_t deadline_boot_ms = watches_deadline(api);
+    boot_ms_t watches_boot_ms = watches_deadline(api);
+    boot_ms_t deadline_boot_ms = traces_deadline(api);
+    if (watches_boot_ms < deadline_boot_ms)
+        deadline_boot_ms = watches_boot_ms;
     for (const struct api_connection *connection = api->connections; connection != NULL;
          connection = connection->next) {
         boot_ms_t due_boot_ms = connection->busy_since_boot_ms + REQUEST_TIMEOUT_MS + 1;
@@ -508,5 +511,6 @@ void api_tick(struct api *api)
                             REQUEST_TIMEOUT_MS / 1000);
         }
     }
+    traces_tick(api);
     watches_tick(api);
 }

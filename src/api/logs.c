@@ -1,5 +1,4 @@
 /* Logs of a pod: read here, or fetched from the node that runs it. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,89 +109,7 @@ static void serve_here(struct api_connection *connection, const struct wire_clai
     pump(local);
 }
 
-/* ---- there: the request goes on as it is, the response comes back as it is */
-
-struct remote_log {
-    struct api_connection *connection;
-    void *peer;
-    bool answered;
-};
-
-static void remote_abandon(void *state)
-{
-    struct remote_log *remote = state;
-    struct api *api = remote->connection->api;
-    api->host.peer_close(api->host.context, remote->peer);
-    mem_free(remote);
-}
-
-static void remote_on_data(void *context, struct bytes data)
-{
-    struct remote_log *remote = context;
-    remote->answered = true;
-    respond_raw(remote->connection, data);
-}
-
-static void remote_on_closed(void *context, const struct error *error)
-{
-    struct remote_log *remote = context;
-    struct api_connection *connection = remote->connection;
-    connection->ongoing = (struct ongoing){.state = NULL};
-    if (remote->answered)
-        respond_raw_end(connection);
-    else
-        respond_failure(connection, 502, "BadGateway", NULL,
-                        "the node of this pod does not answer: %s",
-                        error != NULL ? error->message : "it closed the connection");
-    mem_free(remote);
-}
-
-static void fetch(struct api_connection *connection, const struct wire_claim *claim)
-{
-    struct api *api = connection->api;
-    struct error error = ERROR_INIT;
-    struct remote_log *remote = MEM_NEW(struct remote_log);
-    remote->connection = connection;
-    const struct api_peer_callbacks callbacks = {
-        .context = remote,
-        .on_data = remote_on_data,
-        .on_closed = remote_on_closed,
-    };
-    struct buf request = BUF_INIT;
-    buf_printf(&request, "GET %s HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n",
-               connection->request.raw_url);
-    if (api->host.peer_open(api->host.context, claim->node, &callbacks, &remote->peer, &error) <
-        0) {
-        mem_free(remote);
-        respond_error(connection, error.code, error.message);
-    } else {
-        connection->ongoing = (struct ongoing){.state = remote, .abandon = remote_abandon};
-        (void)api->host.peer_write(api->host.context, remote->peer,
-                                   (struct bytes){request.data, request.size_bytes}, &error);
-    }
-    buf_fini(&request);
-}
-
-static uint64_t self_of(struct api *api);
-
-struct self_search {
-    uint64_t node;
-};
-
-static bool find_self(void *context, const struct brain_member *member)
-{
-    struct self_search *search = context;
-    if (member->self)
-        search->node = member->node;
-    return !member->self;
-}
-
-static uint64_t self_of(struct api *api)
-{
-    struct self_search search = {.node = 0};
-    brain_each_member(api->host.brain(api->host.context), find_self, &search);
-    return search.node;
-}
+/* ---- where? */
 
 void logs_handle(struct api_connection *connection, const struct resource_path *path)
 {
@@ -200,10 +117,10 @@ void logs_handle(struct api_connection *connection, const struct resource_path *
     if (!pods_claim(connection->api, path->namespace_name, path->name, &claim))
         respond_failure(connection, 404, "NotFound", NULL, "pods \"%s\" not found in namespace %s",
                         path->name, path->namespace_name);
-    else if (claim.node == self_of(connection->api))
+    else if (claim.node == relay_self(connection->api))
         serve_here(connection, &claim);
     else if (connection->from_peer)
         respond_failure(connection, 404, "NotFound", NULL, "pod %s has moved on", path->name);
     else
-        fetch(connection, &claim);
+        relay(connection, claim.node, "the node of this pod");
 }

@@ -49,7 +49,8 @@ static void route_shoal(struct api_connection *connection)
     if (is(request, 1, "v1") && is(request, 2, "images") && request->method == HTTP_GET)
         images_list(connection);
     else if (is(request, 1, "v1") && is(request, 2, "gossip") && request->method == HTTP_GET)
-        gossip_handle(connection);
+        request->parts_count > 3 && is(request, 3, "trace") ? trace_handle(connection)
+                                                            : gossip_handle(connection);
     else if (is(request, 1, "v1") && is(request, 2, "roster") && is(request, 3, "reset") &&
              request->method == HTTP_POST)
         roster_reset_handle(connection);

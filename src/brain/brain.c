@@ -326,9 +326,14 @@ void brain_step(struct brain *brain, struct instant now, const struct event *eve
     ASSERT(now.boot_ms >= brain->now.boot_ms);
     brain->now = now;
     brain->effects = effects;
+    if (brain->watched)
+        protocol_came(brain, event);
+    size_t first = effects->count;
     dispatch(brain, event);
     if (brain->started)
         settle(brain);
+    if (brain->watched)
+        protocol_goes(brain, first);
     brain->effects = NULL;
 }
 

@@ -89,6 +89,7 @@ struct brain {
     size_t resumables_count, resumables_capacity;
 
     bool started, adoption_done, synced, differs, alone_at_start, leaving, could_heal;
+    bool watched;          /* brain_watch_protocol */
     bool members_changed;  /* who is there: control looks at everything again */
     bool candidates_stale; /* what is known of them */
     boot_ms_t start_boot_ms;
@@ -155,10 +156,14 @@ void digests_forget(struct brain *brain, uint64_t node);
 void digests_seen(const struct brain *brain, uint64_t node, boot_ms_t *ret_equal_boot_ms,
                   boot_ms_t *ret_differs_boot_ms);
 
+/* ---- protocol.c: what is told while brain->watched */
+void protocol_came(struct brain *brain, const struct event *event);
+/* The effects of the step from number `first` on. */
+void protocol_goes(struct brain *brain, size_t first);
+
 /* ---- requests.c */
 void request_take(struct brain *brain, const struct brain_request *request);
 void replies_release(struct brain *brain);
-
 
 /* ---- acks.c: writes that are answered when other members have them on disk (proto/state.md 9) */
 bool acks_full(const struct brain *brain);

@@ -185,8 +185,9 @@ void record_changed(struct brain *brain, const struct store_change *change)
     if (change->spread)
         spread(brain, change);
     if (change->loser != NULL)
-        effects_trace(brain->effects, "conflict: a write of %s lost to a concurrent one",
-                      change->key);
+        effects_trace(brain->effects,
+                      "ConflictLost: the write of %s by node %016llx lost to a concurrent one",
+                      change->key, (unsigned long long)change->loser->version.node);
     if (change->visible)
         notify(brain, change);
     if (change->visible || change->spread)

@@ -182,9 +182,10 @@ static void member_changed(struct brain *brain, const struct member_output_item 
         store_set_node_void(brain->store, item->node, 0);
     effects_notify(brain->effects, EFFECT_TABLE_MEMBER, key_of(item->node, key),
                    (struct bytes){.data = NULL});
-    effects_trace(brain->effects, "member %016llx %s -> %s: %s", (unsigned long long)item->node,
-                  member_status_name(item->status_old), member_status_name(item->status_new),
-                  member_change_name(item->change));
+    effects_trace_member(brain->effects, item->node, member_change_name(item->change),
+                         "member %016llx %s -> %s: %s", (unsigned long long)item->node,
+                         member_status_name(item->status_old), member_status_name(item->status_new),
+                         member_change_name(item->change));
 }
 
 static void member_evictable(struct brain *brain, uint64_t node)
@@ -196,7 +197,8 @@ static void member_evictable(struct brain *brain, uint64_t node)
     store_set_node_void(brain->store, node, view.record->generation);
     brain->members_changed = true;
     brain->candidates_stale = true;
-    effects_trace(brain->effects, "member %016llx may be replaced", (unsigned long long)node);
+    effects_trace_member(brain->effects, node, "evictable", "member %016llx may be replaced",
+                         (unsigned long long)node);
 }
 
 static void member_forgotten(struct brain *brain, uint64_t node)

@@ -37,6 +37,7 @@ static const struct cli_command *const client_commands[] = {
     &command_image_load,
     &command_image_list,
     &command_gossip_status,
+    &command_gossip_trace,
     &command_lease_list,
     &command_lease_show,
     &command_lease_reset,

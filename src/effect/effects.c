@@ -145,6 +145,29 @@ void effects_trace(struct effects *effects, const char *format, ...)
     va_end(arguments);
 }
 
+void effects_trace_member(struct effects *effects, uint64_t node, const char *what,
+                          const char *format, ...)
+{
+    struct effect *effect = append(effects, EFFECT_TRACE);
+    va_list arguments;
+    effect->node = node;
+    effect->key = copy_text(effects, what);
+    va_start(arguments, format);
+    effect->text = copy_format(effects, format, arguments);
+    va_end(arguments);
+}
+
+void effects_trace_message(struct effects *effects, enum effect_direction direction, uint64_t node,
+                           const char *what, const char *text)
+{
+    struct effect *effect = append(effects, EFFECT_TRACE);
+    effect->fine = true;
+    effect->direction = direction;
+    effect->node = node;
+    effect->key = copy_text(effects, what);
+    effect->text = copy_text(effects, text);
+}
+
 void effects_fatal(struct effects *effects, const char *text)
 {
     append(effects, EFFECT_FATAL)->text = copy_text(effects, text);

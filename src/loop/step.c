@@ -100,7 +100,14 @@ static void carry_out(struct agent *agent, const struct effect *effect)
         agent_stop(agent);
         return;
     case EFFECT_TRACE:
-        agent_log(agent, "%s", (const char *)effect->text.data);
+        if (!effect->fine)
+            agent_log(agent, "%s", (const char *)effect->text.data);
+        if (agent->api != NULL)
+            api_traced(agent->api, &(struct api_event){effect->node, effect->direction,
+                                                       effect->key.size_bytes > 0
+                                                           ? (const char *)effect->key.data
+                                                           : "",
+                                                       (const char *)effect->text.data});
         return;
     }
     UNREACHABLE();

@@ -63,9 +63,17 @@ static void transport_close(void *context)
 
 static void carry_out(struct fake *fake)
 {
-    for (size_t i = 0; i < fake->effects.count; i++)
-        if (fake->effects.items[i].kind == EFFECT_NOTIFY)
-            api_changed(fake->api, fake->effects.items[i].table, fake->effects.items[i].key);
+    for (size_t i = 0; i < fake->effects.count; i++) {
+        const struct effect *effect = &fake->effects.items[i];
+        if (effect->kind == EFFECT_NOTIFY)
+            api_changed(fake->api, effect->table, effect->key);
+        if (effect->kind == EFFECT_TRACE)
+            api_traced(fake->api, &(struct api_event){effect->node, effect->direction,
+                                                      effect->key.size_bytes > 0
+                                                          ? (const char *)effect->key.data
+                                                          : "",
+                                                      (const char *)effect->text.data});
+    }
     effects_clear(&fake->effects);
 }
 
@@ -130,6 +138,16 @@ const char *fake_get(struct fake *fake, const char *path)
     api_connection_data(fake->connection, (struct bytes){request.data, request.size_bytes});
     buf_fini(&request);
     return buf_text(&fake->out);
+}
+
+void fake_datagram(struct fake *fake, uint64_t from_node, struct bytes payload)
+{
+    const struct event event = {.kind = EVENT_DATAGRAM,
+                                .node = from_node,
+                                .address = {.ip = {[15] = 1}, .port = 7601},
+                                .payload = payload};
+    brain_step(fake->brain, fake->now, &event, &fake->effects);
+    carry_out(fake);
 }
 
 void fake_step(struct fake *fake, uint64_t later_ms)

@@ -20,6 +20,8 @@ void fake_init(struct fake *fake);
 void fake_fini(struct fake *fake);
 /* Sends the head of a GET and returns all that was written meanwhile, as text. */
 const char *fake_get(struct fake *fake, const char *path);
+/* A datagram from another node comes in. */
+void fake_datagram(struct fake *fake, uint64_t from_node, struct bytes payload);
 /* Steps the brain with a timer, `later_ms` later, and hands its effects to the api, as an agent
  * does. */
 void fake_step(struct fake *fake, uint64_t later_ms);

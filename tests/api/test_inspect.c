@@ -1,4 +1,4 @@
-/* What an agent tells about itself: /metrics and /shoal/v1/gossip. */
+/* What an agent tells about itself: /metrics, /shoal/v1/gossip and its trace. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,12 +129,89 @@ START_TEST(test_gossip_status)
 }
 END_TEST
 
+/* ---- /shoal/v1/gossip/trace */
+
+static void ping(struct fake *fake)
+{
+    struct buf payload = BUF_INIT;
+    struct wire_ping ping;
+    wire_ping_init(&ping);
+    ping.seq = 77;
+    ping.target = 0x11;
+    ping.generation = 5;
+    wire_put_ping(&payload, &ping);
+    buf_clear(&fake->out);
+    fake_datagram(fake, 0x22, (struct bytes){payload.data, payload.size_bytes});
+    buf_fini(&payload);
+}
+
+static void expect_out(const struct fake *fake, const char *part, bool wanted)
+{
+    bool found = strstr(buf_text(&fake->out), part) != NULL;
+    ck_assert_msg(found == wanted, "'%s' is%s in '%s'", part, found ? "" : " not",
+                  buf_text(&fake->out));
+}
+
+START_TEST(test_trace_tells_messages_while_followed)
+{
+    struct fake fake;
+    fake_init(&fake);
+    ping(&fake);
+    expect_out(&fake, "ping", false);
+    expect_out(&fake, "HTTP/1.1 200", false);
+    (void)fake_get(&fake, "/shoal/v1/gossip/trace?durationMs=1000");
+    expect_out(&fake, "HTTP/1.1 200", true);
+    ping(&fake);
+    expect_out(&fake, "\"event\":\"ping\",\"direction\":\"in\"", true);
+    expect_out(&fake, "\"event\":\"ack\",\"direction\":\"out\"", true);
+    expect_out(&fake, "\"id\":\"0000000000000022\"", true);
+    /* It ends when it was to end, and costs nothing afterwards. */
+    ck_assert_uint_le(api_deadline(fake.api), fake.now.boot_ms + 1000);
+    fake_step(&fake, 1000);
+    expect_out(&fake, "\r\n0\r\n\r\n", true);
+    buf_clear(&fake.out);
+    ping(&fake);
+    ck_assert_uint_eq(fake.out.size_bytes, 0);
+    fake_fini(&fake);
+}
+END_TEST
+
+START_TEST(test_trace_counts_what_a_slow_reader_loses)
+{
+    struct fake fake;
+    fake_init(&fake);
+    (void)fake_get(&fake, "/shoal/v1/gossip/trace");
+    fake.queued_bytes = (size_t)1 << 20;
+    ping(&fake);
+    ck_assert_uint_eq(fake.out.size_bytes, 0);
+    fake.queued_bytes = 0;
+    ping(&fake);
+    expect_out(&fake, "{\"event\":\"lost\",\"count\":", true);
+    expect_out(&fake, "\"event\":\"ping\"", true);
+    fake_fini(&fake); /* while it is followed */
+}
+END_TEST
+
+START_TEST(test_trace_of_a_stranger)
+{
+    struct fake fake;
+    fake_init(&fake);
+    (void)fake_get(&fake, "/shoal/v1/gossip/trace?node=m9");
+    expect_out(&fake, "HTTP/1.1 404", true);
+    expect_out(&fake, "no member is called m9", true);
+    fake_fini(&fake);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api inspect");
     TCase *tcase = tcase_create("inspect");
     tcase_add_test(tcase, test_metrics);
     tcase_add_test(tcase, test_gossip_status);
+    tcase_add_test(tcase, test_trace_tells_messages_while_followed);
+    tcase_add_test(tcase, test_trace_counts_what_a_slow_reader_loses);
+    tcase_add_test(tcase, test_trace_of_a_stranger);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

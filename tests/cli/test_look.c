@@ -146,6 +146,32 @@ START_TEST(test_gossip_status)
 }
 END_TEST
 
+START_TEST(test_gossip_trace)
+{
+    static const struct fake_exchange script[] = {
+        {.request = "GET /shoal/v1/gossip/trace?durationMs=2000&node=m%202",
+         .status = 200,
+         .chunked = true,
+         .body = "{\"wallMs\":3723004,\"event\":\"ping\",\"direction\":\"in\",\"peer\":\"m1\","
+                 "\"detail\":\"ping seq=3\"}\n"
+                 "{\"event\":\"lost\",\"count\":7}\n"
+                 "{\"wallMs\":3723005,\"event\":\"dead\",\"direction\":\"here\",\"peer\":\"m3\","
+                 "\"detail\":\"gone\\u001b[2J\"}\n"}};
+    struct fake_run run = FAKE_RUN(script, "gossip", "trace", "--for", "2s", "--node", "m 2");
+    ck_assert_str_eq(run.out, "01:02:03.004  m1           -> ping         ping seq=3\n"
+                              "(7 events were too many to be told)\n"
+                              "01:02:03.005  m3              dead         gone?[2J\n");
+    fake_run_fini(&run);
+    run = FAKE_RUN(script, "gossip", "trace", "--for", "2s", "--node", "m 2", "-o", "json");
+    EXPECT_HAS(run.out, "{\"event\":\"lost\",\"count\":7}\n");
+    fake_run_fini(&run);
+    run = FAKE_RUN_ALONE("gossip", "trace", "--for", "soon");
+    ck_assert_int_eq(run.code, 2);
+    EXPECT_HAS(run.err, "--for");
+    fake_run_fini(&run);
+}
+END_TEST
+
 START_TEST(test_logs)
 {
     static const struct fake_exchange script[] = {
@@ -264,6 +290,7 @@ int main(void)
     tcase_add_test(tcase, test_status);
     tcase_add_test(tcase, test_status_of_an_empty_cluster);
     tcase_add_test(tcase, test_gossip_status);
+    tcase_add_test(tcase, test_gossip_trace);
     tcase_add_test(tcase, test_logs);
     tcase_add_test(tcase, test_image_load);
     tcase_add_test(tcase, test_image_list);

@@ -17,7 +17,7 @@ class Connection:
 
     def __init__(self, fleet, stream, take):
         self.fleet, self.stream, self.take = fleet, stream, take
-        self.unsent = b""
+        self.unsent = self.last = b""
         stream.setblocking(False)
         fleet.selector.register(stream, selectors.EVENT_READ, self.readable)
 
@@ -26,6 +26,7 @@ class Connection:
             data = self.stream.recv(1 << 20)
         except BlockingIOError:
             return
+        self.last = data or self.last
         if data:
             self.take(data)
         else:
@@ -34,6 +35,8 @@ class Connection:
     def send(self, data):
         """What does not fit now goes with the next call."""
         self.unsent += data
+        if self.stream is None:
+            raise SystemExit(f"an agent has hung up; it said last: {self.last[-300:].decode(errors='replace')}")
         try:
             self.unsent = self.unsent[self.stream.send(self.unsent):]
         except BlockingIOError:

@@ -63,6 +63,14 @@ struct api_refused {
     uint64_t count;
 };
 
+/* From EFFECT_TRACE. */
+struct api_event {
+    uint64_t node; /* 0: none */
+    enum effect_direction direction;
+    const char *what; /* "ping", "dead"; "": a remark */
+    const char *text;
+};
+
 struct api_process {
     uint64_t cpu_us; /* user and system */
     uint64_t resident_bytes, virtual_bytes;
@@ -135,10 +143,12 @@ void api_free(struct api *api); /* connections must be closed before */
 
 /* From EFFECT_NOTIFY: wakes watches. */
 void api_changed(struct api *api, enum effect_table table, struct bytes key);
+/* Tells those who follow the protocol. */
+void api_traced(struct api *api, const struct api_event *event);
 /* When api_tick is due; BOOT_MS_NEVER: nothing waits. Look again after each step of the brain.
  * O(connections). */
 boot_ms_t api_deadline(const struct api *api);
-/* Watches are told what changed, requests that take too long are answered. */
+/* Watches are told what changed, traces end, requests that take too long are answered. */
 void api_tick(struct api *api);
 
 /* ---- connections */

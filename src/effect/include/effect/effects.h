@@ -25,7 +25,9 @@ enum effect_kind {
     EFFECT_REPLY,     /* request, code, text = message, payload = encoded object (may be empty) */
     EFFECT_NOTIFY,    /* table, key, payload = encoded record: something readable changed */
     EFFECT_FATAL, /* text: this process must stop, loudly: its node key runs on a younger host */
-    EFFECT_TRACE, /* text: one line for people and for the trace hash */
+    EFFECT_TRACE, /* text: one line for people and for the trace hash; key = what happened ("dead",
+                     "ping"), may be empty; node it is about, may be 0; direction; fine: only for
+                     who watches the protocol (brain_watch_protocol), not for a log */
 };
 
 enum effect_table {
@@ -38,6 +40,12 @@ enum effect_table {
     EFFECT_TABLE_REGISTER, /* module register's: what this node promised and accepted; the roster */
 };
 
+enum effect_direction {
+    EFFECT_HERE,
+    EFFECT_IN,  /* a message from `node` */
+    EFFECT_OUT, /* a message to `node` */
+};
+
 /* Payload of one datagram, so that the sealed packet fits a 1,280 byte path with IPv6 and UDP
  * headers. */
 #define DATAGRAM_BYTES_MAX 1185
@@ -46,6 +54,8 @@ struct effect {
     enum effect_kind kind;
     enum effect_table table;
     enum error_code code;
+    enum effect_direction direction;
+    bool fine;
     uint64_t node;
     uint64_t request;
     uint64_t sequence;
@@ -87,6 +97,12 @@ void effects_notify(struct effects *effects, enum effect_table table, struct byt
                     struct bytes payload);
 void effects_trace(struct effects *effects, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same of one member: `what` in a word. */
+void effects_trace_member(struct effects *effects, uint64_t node, const char *what,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* A message, for who watches the protocol. */
+void effects_trace_message(struct effects *effects, enum effect_direction direction, uint64_t node,
+                           const char *what, const char *text);
 
 void effects_fatal(struct effects *effects, const char *text);
 
