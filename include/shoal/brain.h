@@ -224,6 +224,8 @@ struct brain_member {
     boot_ms_t since_boot_ms;               /* in this status since */
     boot_ms_t last_heard_boot_ms;          /* any authenticated packet; 0: never */
     uint32_t rtt_us;                       /* smoothed; 0: unknown */
+    uint32_t distance_us;                  /* from us, by network coordinates; 0: unknown */
+    bool name_shared;                      /* another live member has its name */
     uint64_t accusers[BRAIN_ACCUSERS_MAX]; /* while suspect */
     size_t accusers_count;
     const struct wire_resources *allocated; /* NULL: not known yet */
@@ -238,6 +240,11 @@ typedef bool (*brain_member_visit)(void *context, const struct brain_member *mem
 void brain_each_member(const struct brain *brain, brain_member_visit visit, void *context);
 /* false when unknown. */
 bool brain_member(const struct brain *brain, uint64_t node, struct brain_member *ret_member);
+/* Estimated round trip between any two members (proto/gossip.md 4.10); false when it is not known
+ * where one of them is. O(log n). */
+bool brain_latency_us(const struct brain *brain, uint64_t a, uint64_t b, uint32_t *ret_latency_us);
+/* Where this member is, as it tells the others. */
+struct wire_coordinate brain_coordinate(const struct brain *brain);
 
 /* Claims of living members (void ones are left out), in (workload, ordinal, node, pod) order. */
 typedef bool (*brain_claim_visit)(void *context, const struct wire_claim *claim);

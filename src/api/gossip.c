@@ -54,6 +54,11 @@ static bool add_member(void *context, const struct brain_member *member)
     add_ago(json, "digestDiffersMsAgo", now_boot_ms, member->digest_differs_boot_ms);
     (void)json_object_set_new(json, "recordsSeq", json_integer((json_int_t)member->records_seq));
     (void)json_object_set_new(json, "evictable", json_boolean(member->evictable));
+    if (member->distance_us != 0)
+        (void)json_object_set_new(json, "distanceUs",
+                                  json_integer((json_int_t)member->distance_us));
+    if (member->name_shared)
+        (void)json_object_set_new(json, "nameShared", json_true());
     (void)json_array_append_new(members->items, json);
     return true;
 }
@@ -109,6 +114,15 @@ static json_t *protocol_of(const struct brain_stats *stats)
     return protocol;
 }
 
+static json_t *coordinate_json(const struct wire_coordinate *coordinate)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "xUs", (json_int_t)coordinate->x_us, "yUs",
+                     (json_int_t)coordinate->y_us, "zUs", (json_int_t)coordinate->z_us, "heightUs",
+                     (json_int_t)coordinate->height_us, "adjustmentUs",
+                     (json_int_t)coordinate->adjustment_us, "errorPpm",
+                     (json_int_t)coordinate->error_ppm);
+}
+
 void gossip_handle(struct api_connection *connection)
 {
     struct api *api = connection->api;
@@ -123,12 +137,14 @@ void gossip_handle(struct api_connection *connection)
     host->key_each(host->context, add_key, keys);
     (void)snprintf(digest, sizeof(digest), "%016" PRIx64, stats.digest_root);
     (void)snprintf(view, sizeof(view), "%016" PRIx64, stats.members_hash);
+    struct wire_coordinate coordinate = brain_coordinate(host->brain(host->context));
     respond_json(connection, 200,
-                 json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
+                 json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
                            "kind", "GossipStatus", "node", host->node_name, "clusterId",
                            host->cluster_id, "digest", digest, "view", view, "localHealth",
                            (json_int_t)stats.local_health, "holding", (int)stats.holding, "synced",
                            (int)brain_synced(host->brain(host->context)), "members", members.items,
                            "protocol", protocol_of(&stats), "net", net, "refused",
-                           refused_of(host, &stats), "keys", keys));
+                           refused_of(host, &stats), "keys", keys, "coordinate",
+                           coordinate_json(&coordinate)));
 }

@@ -108,6 +108,8 @@ static struct brain_member member_of_view(const struct brain *brain, const struc
         .since_boot_ms = view->since_boot_ms,
         .last_heard_boot_ms = view->last_heard_boot_ms,
         .rtt_us = view->rtt_us,
+        .distance_us = view->distance_us,
+        .name_shared = view->name_shared,
         .accusers_count = view->accusers_count,
         .allocated = status != NULL ? &status->allocated : NULL,
     };
@@ -137,6 +139,16 @@ bool brain_member(const struct brain *brain, uint64_t node, struct brain_member 
         return false;
     *ret_member = member_of_view(brain, &view);
     return true;
+}
+
+bool brain_latency_us(const struct brain *brain, uint64_t a, uint64_t b, uint32_t *ret_latency_us)
+{
+    return member_latency_us(brain->members, a, b, ret_latency_us);
+}
+
+struct wire_coordinate brain_coordinate(const struct brain *brain)
+{
+    return member_coordinate(brain->members);
 }
 
 /* ---- accounts */

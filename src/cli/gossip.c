@@ -38,9 +38,9 @@ static void add_state(const json_t *member, struct table *table)
 }
 
 /* Milliseconds with as many digits as matter; "-" for ourselves and for what is not known. */
-static void add_rtt(const json_t *member, struct table *table)
+static void add_rtt(const json_t *member, const char *field, struct table *table)
 {
-    long long rtt_us = (long long)field_number(member, "rttUs", 0);
+    long long rtt_us = (long long)field_number(member, field, 0);
     if (rtt_us <= 0)
         table_cell(table, TONE_NONE, "-");
     else if (rtt_us < 10000)
@@ -88,6 +88,7 @@ static int by_name(const void *left, const void *right)
 static void add_wide(const json_t *member, struct table *table)
 {
     struct buf software = BUF_INIT;
+    add_rtt(member, "distanceUs", table);
     table_cell(table, TONE_NONE, "%lld", (long long)field_number(member, "generation", 0));
     table_cell(table, TONE_NONE, "%lld", (long long)field_number(member, "recordsSeq", 0));
     add_ago(member, "digestEqualMsAgo", table);
@@ -108,7 +109,7 @@ static void add_member(const json_t *members, const json_t *member, bool wide, s
     table_cell(table, TONE_NONE, "%s",
                when_format_duration(for_ms > 0 ? (uint64_t)for_ms : 0, text));
     table_cell(table, TONE_NONE, "%lld", (long long)field_number(member, "incarnation", 0));
-    add_rtt(member, table);
+    add_rtt(member, "rttUs", table);
     add_ago(member, "lastHeardMsAgo", table);
     if (wide)
         add_wide(member, table);
@@ -119,7 +120,7 @@ static void add_columns(struct table *table, bool wide)
 {
     static const char *const headers[] = {"NAME", "ID",          "ADDRESS", "STATE",
                                           "FOR",  "INCARNATION", "RTT",     "HEARD"};
-    static const char *const more[] = {"GENERATION", "SEQ", "AGREED", "SOFTWARE"};
+    static const char *const more[] = {"DISTANCE", "GENERATION", "SEQ", "AGREED", "SOFTWARE"};
     for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
         table_column(table, headers[i]);
     for (size_t i = 0; wide && i < sizeof(more) / sizeof(more[0]); i++)
@@ -140,6 +141,11 @@ static void show_members(struct cli *cli, const json_t *members, bool wide)
     for (size_t i = 0; i < count; i++)
         add_member(members, order[i], wide, &table);
     table_print(&table, cli, true);
+    for (size_t i = 0; i < count; i++)
+        if (field_true(order[i], "nameShared"))
+            (void)fprintf(cli->io.out, "%sName of %s: another live member has it too%s\n",
+                          output_tone(cli, TONE_WARN), field_text(order[i], "id"),
+                          output_tone(cli, TONE_NONE));
     table_fini(&table);
     mem_free(order);
 }
@@ -260,7 +266,8 @@ const struct cli_command command_gossip_status = {
         "Of each member: its state and since when, its incarnation (how often it refuted), the\n"
         "round trip, when it was last heard, and who accuses it while it is suspect. The digest\n"
         "is equal on members that hold the same state. Refused packets are counted by reason.\n"
-        "Wide adds the generation (its start), the newest of its own records that came here, how\n"
+        "Wide adds the distance (round trip by network coordinates), the generation (its start), "
+        "the newest of its own records that came here, how\n"
         "long ago its digest was equal to ours, and its software. The same numbers are served to\n"
         "Prometheus as /metrics.",
     .examples = "shoal gossip status\n"

@@ -7,17 +7,19 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
-static uint64_t clock_ms(clockid_t clock)
+static uint64_t clock_us(clockid_t clock)
 {
     struct timespec now;
     ASSERT(clock_gettime(clock, &now) == 0);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 struct instant agent_now(void)
 {
-    return (struct instant){.boot_ms = clock_ms(CLOCK_BOOTTIME),
-                            .wall_ms = clock_ms(CLOCK_REALTIME)};
+    uint64_t boot_us = clock_us(CLOCK_BOOTTIME);
+    return (struct instant){.boot_ms = boot_us / 1000,
+                            .wall_ms = clock_us(CLOCK_REALTIME) / 1000,
+                            .sub_us = (uint32_t)(boot_us % 1000)};
 }
 
 void agent_log(const struct agent *agent, const char *format, ...)

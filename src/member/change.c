@@ -34,19 +34,16 @@ static void report_same_name(struct member_table *table, uint32_t slot,
 {
     const struct entry *entry = roster_at(&table->roster, slot);
     struct bytes name = entry->record->value.name;
-    size_t count = 0;
-    size_t at = roster_find_name(&table->roster, name, &count);
-    for (size_t i = at; i < at + count; i++) {
-        const struct entry *other = roster_at(&table->roster, table->roster.by_name.items[i]);
-        if (other == entry || (other->status != MEMBER_ALIVE && other->status != MEMBER_SUSPECT))
-            continue;
-        table->stats.conflicts++;
-        output_trace(output, MEMBER_TRACE, entry->node,
-                     "name conflict: %016llx and %016llx are both called '%.*s'",
-                     (unsigned long long)entry->node, (unsigned long long)other->node,
-                     (int)name.size_bytes, (const char *)name.data);
+    uint32_t other = roster_find_namesake(&table->roster, slot);
+    if (other == SLOT_NONE)
         return;
-    }
+    table->stats.conflicts++;
+    output_trace(
+        output, MEMBER_TRACE, entry->node,
+        "name conflict: %016llx and %016llx are both called '%.*s'; names are only labels, "
+        "but give one of the two another --name",
+        (unsigned long long)entry->node, (unsigned long long)roster_at(&table->roster, other)->node,
+        (int)name.size_bytes, (const char *)name.data);
 }
 
 /* Somebody else answers at an address: whoever was there before is looked after at once (4.9). */
@@ -89,10 +86,10 @@ void change_alive(struct member_table *table, uint32_t slot, enum member_change 
         persist(entry, output);
     if (entry->unspread)
         spread_record(table, slot, output);
-    if (!met_before) {
+    if (!met_before || is_news_for_disk(change))
         report_same_name(table, slot, output);
+    if (!met_before)
         verify_displaced(table, slot, output);
-    }
     if (table->sync_with == entry->node) {
         table->sync_with = 0;
         (void)output_add(output, MEMBER_SYNC_WITH, entry->node);

@@ -93,11 +93,16 @@ static enum member_verdict receive_ping(struct member_table *table, uint64_t fro
     if (ping->target != 0 && ping->target != own->node)
         return MEMBER_NOT_FOR_US;
     uint32_t slot = roster_find(&table->roster, from_node);
-    struct wire_ack ack = {.seq = ping->seq,
-                           .subject = own->node,
-                           .generation = own->generation,
-                           .incarnation = own->incarnation,
-                           .view = table->roster.view_hash};
+    struct wire_ack ack = {.seq = ping->seq, .subject = own->node};
+    ack.agrees = ping->view != 0 && ping->view == table->roster.view_hash;
+    if (!ack.agrees) { /* else it knows all three */
+        ack.generation = own->generation;
+        ack.incarnation = own->incarnation;
+        ack.view = table->roster.view_hash;
+    }
+    ack.has_coordinate = ping->locate;
+    if (ping->locate)
+        ack.coordinate = coordinate_to_wire(&table->coordinate.own);
     struct buf *buf = send_begin(table);
     if (ping->suspected || ping->target == 0 || slot == SLOT_NONE)
         send_put_self(table, buf);
@@ -124,6 +129,23 @@ static bool is_our_ping(const struct inquiry *inquiry, uint32_t seq)
            seq - inquiry->seq_first <= inquiry->seq_last - inquiry->seq_first;
 }
 
+/* How long it took, and where it says that it is. */
+static void take_round_trip(struct member_table *table, struct entry *entry,
+                            const struct inquiry *inquiry, const struct wire_ack *ack)
+{
+    uint64_t sent_us = inquiry->ping_sent_ms * 1000 + inquiry->ping_sent_sub_us;
+    uint64_t now_us = table->now_ms * 1000 + table->now_sub_us;
+    uint32_t rtt_us = now_us > sent_us ? (uint32_t)(now_us - sent_us) : 1;
+    uint32_t median_us = coordinate_median_us(entry->samples_us[1], entry->samples_us[0], rtt_us);
+    entry_rtt_sample(entry, rtt_us);
+    entry->samples_us[1] = entry->samples_us[0];
+    entry->samples_us[0] = rtt_us;
+    if (!ack->has_coordinate)
+        return;
+    entry->coordinate = coordinate_from_wire(&ack->coordinate);
+    coordinate_update(&table->coordinate, &entry->coordinate, median_us, &table->prng);
+}
+
 /* The subject itself answered. */
 static void take_answer(struct member_table *table, uint32_t slot, const struct wire_ack *ack,
                         enum member_via via, struct member_output *output)
@@ -135,7 +157,7 @@ static void take_answer(struct member_table *table, uint32_t slot, const struct 
     bool probed = inquiry->kind == INQUIRY_PROBE;
     clock_unmute(table, inquiry->ping_sent_ms);
     if (via == MEMBER_VIA_DATAGRAM && ack->seq == inquiry->seq_last)
-        entry_rtt_sample(entry, (uint32_t)(table->now_ms - inquiry->ping_sent_ms) * 1000);
+        take_round_trip(table, entry, inquiry, ack);
     if (probed && via == MEMBER_VIA_DATAGRAM)
         clock_health(table, -1);
     alive_sign(table, slot, true, output);
@@ -169,9 +191,13 @@ static enum member_verdict receive_ack(struct member_table *table, uint64_t from
     if (slot == SLOT_NONE)
         return MEMBER_UNKNOWN_NODE;
     compare_record(table, slot, ack->generation, &ack->incarnation, from_node, from_address);
+    const struct inquiry *inquiry = roster_at(&table->roster, slot)->inquiry;
+    uint64_t view = ack->view;
+    if (ack->agrees && is_our_ping(inquiry, ack->seq))
+        view = inquiry->ping_view;
     take_answer(table, slot, ack, via, output);
     if (roster_at(&table->roster, slot)->status == MEMBER_ALIVE)
-        exchange_compare(table, slot, ack->view, output);
+        exchange_compare(table, slot, view, output);
     return MEMBER_OK;
 }
 

@@ -311,6 +311,22 @@ size_t roster_find_name(const struct roster *roster, struct bytes name, size_t *
     return at;
 }
 
+#define NAMESAKES_MAX                                                                              \
+    16 /* a cluster of one name throughout is a mistake, not a reason to be slow */
+
+uint32_t roster_find_namesake(const struct roster *roster, uint32_t slot)
+{
+    size_t count = 0;
+    size_t at = roster_find_name(roster, roster->entries[slot].record->value.name, &count);
+    for (size_t i = at; i < at + count && i < at + NAMESAKES_MAX; i++) {
+        uint32_t other = roster->by_name.items[i];
+        uint8_t status = roster->entries[other].status;
+        if (other != slot && (status == MEMBER_ALIVE || status == MEMBER_SUSPECT))
+            return other;
+    }
+    return SLOT_NONE;
+}
+
 size_t roster_live_count(const struct roster *roster)
 {
     return roster->count_of[MEMBER_ALIVE] + roster->count_of[MEMBER_SUSPECT];

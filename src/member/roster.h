@@ -13,6 +13,7 @@
 
 #include "base/prng.h"
 #include "base/time.h"
+#include "coordinate.h"
 #include "member/status.h"
 #include "record.h"
 
@@ -31,10 +32,12 @@ struct entry {
     boot_ms_t settled_ms;       /* protocol time of the last change of status */
     uint32_t srtt_us;           /* 0: no sample yet */
     uint32_t rttvar_us;
-    uint32_t ring_index; /* in the ring of its status */
-    uint8_t status;      /* enum member_status */
-    uint8_t flaps;       /* how often it has lately refuted: proto/gossip.md 4.7 */
-    uint8_t unanswered;  /* probes of ours that it left unanswered since it last answered */
+    uint32_t samples_us[2];       /* the two before the newest: for the median */
+    struct coordinate coordinate; /* as it last said; error 0: not known */
+    uint32_t ring_index;          /* in the ring of its status */
+    uint8_t status;               /* enum member_status */
+    uint8_t flaps;                /* how often it has lately refuted: proto/gossip.md 4.7 */
+    uint8_t unanswered; /* probes of ours that it left unanswered since it last answered */
     uint8_t evictable : 1;
     uint8_t unspread : 1;  /* its record is news that we have not passed on */
     uint8_t first_met : 1; /* has answered us in this run */
@@ -80,6 +83,9 @@ uint32_t roster_find(const struct roster *roster, uint64_t node); /* SLOT_NONE: 
 size_t roster_find_address(const struct roster *roster, const struct address *address,
                            size_t *ret_count);
 size_t roster_find_name(const struct roster *roster, struct bytes name, size_t *ret_count);
+/* Another live member of the same name, oneself included; SLOT_NONE: nobody, as far as the first
+ * few of that name go. */
+uint32_t roster_find_namesake(const struct roster *roster, uint32_t slot);
 size_t roster_live_count(const struct roster *roster); /* self included while it is alive */
 /* The next to probe, shuffling at each turn of the ring; SLOT_NONE: nobody. */
 uint32_t roster_next_probe(struct roster *roster, struct prng *prng);

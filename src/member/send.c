@@ -49,6 +49,20 @@ static void put_introduction(struct member_table *table, const struct inquiry *i
     (void)accuse_put(table, inquiry->slot, buf);
 }
 
+/* Twenty bytes of an ack: always while we hardly know where we are or where it is, then now and
+ * then. */
+#define UNSURE_ABOVE 16384u /* an error of a quarter */
+#define LOCATE_EVERY 8u
+
+static bool wants_coordinate(const struct member_table *table, const struct inquiry *inquiry)
+{
+    const struct entry *entry = &table->roster.entries[inquiry->slot];
+    if (inquiry->kind != INQUIRY_PROBE)
+        return false;
+    return entry->coordinate.error == 0 || table->coordinate.own.error > UNSURE_ABOVE ||
+           table->rounds_count % LOCATE_EVERY == 1;
+}
+
 void send_ping(struct member_table *table, struct inquiry *inquiry, enum member_via via,
                struct member_output *output)
 {
@@ -59,6 +73,7 @@ void send_ping(struct member_table *table, struct inquiry *inquiry, enum member_
         .generation = self_value(table)->generation,
         .suspected = inquiry->kind == INQUIRY_SUSPECT || entry->status == MEMBER_DEAD,
         .view = table->roster.view_hash,
+        .locate = via == MEMBER_VIA_DATAGRAM && wants_coordinate(table, inquiry),
     };
     struct buf *buf = send_begin(table);
     put_introduction(table, inquiry, buf);
@@ -68,6 +83,8 @@ void send_ping(struct member_table *table, struct inquiry *inquiry, enum member_
     inquiry->pings_count++;
     inquiry->seq_last = ping.seq;
     inquiry->ping_sent_ms = table->now_ms;
+    inquiry->ping_sent_sub_us = table->now_sub_us;
+    inquiry->ping_view = ping.view;
     send_to(table, inquiry->slot, via, buf, true, output);
 }
 

@@ -21,6 +21,7 @@ struct member_table *member_table_new(const struct member_config *config, struct
     roster_init(&table->roster);
     buf_init(&table->scratch, 0);
     RB_INIT(&table->inquiries);
+    coordinate_state_init(&table->coordinate);
     uint32_t slot = roster_add(&table->roster, record_new_signed(&self, &table->signer));
     table->roster.self = slot;
     roster_set_status(&table->roster, slot, MEMBER_ALIVE, &table->prng);

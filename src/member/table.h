@@ -5,6 +5,7 @@
 
 #include <bsd/sys/tree.h>
 
+#include "coordinate.h"
 #include "member/member.h"
 #include "roster.h"
 
@@ -46,6 +47,8 @@ struct inquiry {
     uint32_t refused_count; /* own pings refused */
     protocol_ms_t started_ms;
     protocol_ms_t ping_sent_ms;
+    uint32_t ping_sent_sub_us;
+    uint64_t ping_view;         /* what the last ping said of our view */
     protocol_ms_t evidence_ms;  /* the first ping that stayed unanswered */
     protocol_ms_t suspected_ms; /* the window counts from here */
     protocol_ms_t deadline_ms;  /* and ends here */
@@ -104,6 +107,7 @@ struct member_table {
     bool left;
 
     protocol_ms_t now_ms;
+    uint32_t now_sub_us;
     boot_ms_t now_boot_ms;
     uint64_t lost_ms;             /* how far protocol time is behind boot time */
     protocol_ms_t gap_ms;         /* when the last gap ended */
@@ -142,6 +146,7 @@ struct member_table {
         twin_signed; /* a record of ourselves that we did not write, at another address, was seen */
 
     struct guard guard;
+    struct coordinate_state coordinate;
     struct member_stats stats;
     struct buf scratch;
 };

@@ -15,7 +15,10 @@ static void fill_view(const struct member_table *table, uint32_t slot, struct me
         .since_boot_ms = entry->since_boot_ms,
         .last_heard_boot_ms = entry->heard_boot_ms,
         .rtt_us = entry->srtt_us,
+        .name_shared = roster_find_namesake(&table->roster, slot) != SLOT_NONE,
     };
+    if (!ret->self)
+        (void)member_latency_us(table, member_self(table), entry->node, &ret->distance_us);
     if (ret->self)
         ret->last_heard_boot_ms = table->now_boot_ms;
     bool accused = entry->status == MEMBER_SUSPECT || entry->status == MEMBER_DEAD;
@@ -24,6 +27,33 @@ static void fill_view(const struct member_table *table, uint32_t slot, struct me
     ret->accusers_count = inquiry->accusers_count;
     for (uint32_t i = 0; i < inquiry->accusers_count; i++)
         ret->accusers[i] = inquiry->accusers[i];
+}
+
+/* NULL: not known. */
+static const struct coordinate *coordinate_of(const struct member_table *table, uint64_t node)
+{
+    uint32_t slot = roster_find(&table->roster, node);
+    if (slot == SLOT_NONE)
+        return NULL;
+    const struct coordinate *coordinate = &table->roster.entries[slot].coordinate;
+    if (slot == table->roster.self)
+        coordinate = &table->coordinate.own;
+    return coordinate->error != 0 ? coordinate : NULL;
+}
+
+bool member_latency_us(const struct member_table *table, uint64_t a, uint64_t b,
+                       uint32_t *ret_latency_us)
+{
+    const struct coordinate *first = coordinate_of(table, a), *second = coordinate_of(table, b);
+    if (first == NULL || second == NULL || a == b || table->coordinate.updates_count == 0)
+        return false;
+    *ret_latency_us = coordinate_distance_us(first, second);
+    return true;
+}
+
+struct wire_coordinate member_coordinate(const struct member_table *table)
+{
+    return coordinate_to_wire(&table->coordinate.own);
 }
 
 size_t member_count(const struct member_table *table)
@@ -215,6 +245,7 @@ void member_validate(const struct member_table *table)
     }
     ASSERT(inquiries_count == of_entries && contacts_count == table->contacts_count);
     ASSERT(table->health <= MEMBER_LOCAL_HEALTH_MAX);
+    coordinate_validate(&table->coordinate.own);
     ASSERT(roster_at(&((struct member_table *)(uintptr_t)table)->roster, table->roster.self)
                ->record->value.status ==
            (table->left ? WIRE_MEMBER_STATUS_LEFT : WIRE_MEMBER_STATUS_ALIVE));

@@ -44,6 +44,7 @@
     "\"holding\":false,\"members\":[{\"id\":\"id-m2\",\"name\":\"m2\",\"address\":"                \
     "\"10.0.0.2:7600\",\"state\":\"suspect\",\"self\":false,\"incarnation\":4,\"generation\":7,"   \
     "\"recordsSeq\":9,\"digestEqualMsAgo\":1500,\"software\":\"shoal/1\\u001b\",\"rttUs\":1234,"   \
+    "\"distanceUs\":1520,\"nameShared\":true,"                                                     \
     "\"inStateForMs\":1500,\"lastHeardMsAgo\":3210,\"accusers\":[\"id-m1\"]},{\"id\":\"id-m1\","   \
     "\"name\":\"m1\",\"address\":\"10.0.0.1:7600\",\"state\":\"alive\",\"self\":true,"             \
     "\"incarnation\":1,\"rttUs\":0,\"inStateForMs\":61000,\"accusers\":[]}],\"protocol\":"         \

@@ -122,6 +122,7 @@ START_TEST(test_gossip_status)
         "NAME   ID      ADDRESS         STATE     FOR   INCARNATION   RTT       HEARD   ACCUSERS\n"
         "m1 *   id-m1   10.0.0.1:7600   alive     61s   1             -         -       \n"
         "m2     id-m2   10.0.0.2:7600   suspect   1s    4             1.23 ms   3.2 s   m1\n"
+        "Name of id-m2: another live member has it too\n"
         "\n"
         "Protocol\n"
         "  probesSent       12\n"
@@ -140,8 +141,8 @@ START_TEST(test_gossip_status)
     EXPECT_HAS(run.out, "clusterId: 0123456789abcdef\n");
     fake_run_fini(&run);
     run = FAKE_RUN(script, "gossip", "status", "-o", "wide");
-    EXPECT_HAS(run.out, "HEARD   GENERATION   SEQ   AGREED   SOFTWARE   ACCUSERS\n");
-    EXPECT_HAS(run.out, "3.2 s   7            9     1.5 s    shoal/1?   m1\n");
+    EXPECT_HAS(run.out, "HEARD   DISTANCE   GENERATION   SEQ   AGREED   SOFTWARE   ACCUSERS\n");
+    EXPECT_HAS(run.out, "3.2 s   1.52 ms    7            9     1.5 s    shoal/1?   m1\n");
     fake_run_fini(&run);
 }
 END_TEST

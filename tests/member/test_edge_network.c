@@ -497,6 +497,31 @@ START_TEST(test_no_ghosts)
 }
 END_TEST
 
+/* Twenty milliseconds each way: everybody knows how far any two are from each other. Fails without:
+ * wants_coordinate (send.c). */
+START_TEST(test_the_distance_of_any_two_is_estimated)
+{
+    struct cluster *cluster = cluster_of_joined(5, 21);
+    cluster->latency_min_ms = cluster->latency_max_ms = 20;
+    cluster_run(cluster, 120000);
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t j = 0; j < 5; j++) {
+            uint32_t latency_us = 0;
+            bool known = member_latency_us(cluster->hosts[0].table, cluster->hosts[i].id,
+                                           cluster->hosts[j].id, &latency_us);
+            ck_assert_int_eq(known, i != j);
+            if (known)
+                ck_assert_msg(latency_us > 30000 && latency_us < 50000, "%zu to %zu: %u us", i, j,
+                              latency_us);
+        }
+    }
+    ck_assert_uint_eq(cluster_view(cluster, 0, 0).distance_us, 0);
+    ck_assert_uint_gt(cluster_view(cluster, 0, 1).distance_us, 30000);
+    ck_assert(!member_latency_us(cluster->hosts[0].table, 1, 2, &(uint32_t){0}));
+    cluster_free(cluster);
+}
+END_TEST
+
 /* The table is full: the newcomer is refused, and has its place when one of the dead can go. */
 START_TEST(test_limit_of_members)
 {
@@ -543,6 +568,7 @@ int main(void)
     tcase_add_test(tcase, test_mass_start_of_sixty_four);
     tcase_add_test(tcase, test_refused_by_the_host_skips_the_window);
     tcase_add_test(tcase, test_no_ghosts);
+    tcase_add_test(tcase, test_the_distance_of_any_two_is_estimated);
     tcase_add_test(tcase, test_limit_of_members);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -13,6 +13,7 @@ typedef uint64_t wall_ms_t;
 struct instant {
     boot_ms_t boot_ms;
     wall_ms_t wall_ms;
+    uint32_t sub_us; /* of boot_ms, 0..999; 0 where the clock is no finer: for round trips only */
 };
 
 #define BOOT_MS_NEVER UINT64_MAX
