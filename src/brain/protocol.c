@@ -33,6 +33,17 @@ static bool count_rumour(enum wire_message_type type, struct rumours *rumours)
     }
 }
 
+/* "ping{seq=1}" without what the event is called anyway. */
+static void put_fields(const struct wire_message *message, struct buf *text)
+{
+    size_t name_bytes = strlen(wire_message_type_name(message->type));
+    struct buf dump = BUF_INIT;
+    wire_message_dump(message, &dump);
+    if (dump.size_bytes > name_bytes + 2)
+        buf_append(text, dump.data + name_bytes + 1, dump.size_bytes - name_bytes - 2);
+    buf_fini(&dump);
+}
+
 /* The long lists of an exchange are counted. */
 static void put_message(const struct wire_message *message, struct buf *text)
 {
@@ -46,7 +57,7 @@ static void put_message(const struct wire_message *message, struct buf *text)
                    message->as.digest.reply ? " reply" : "",
                    message->as.digest.more ? " more" : "");
     else
-        wire_message_dump(message, text);
+        put_fields(message, text);
 }
 
 static void tell_message(struct brain *brain, enum effect_direction direction, uint64_t node,

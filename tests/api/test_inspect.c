@@ -162,7 +162,7 @@ START_TEST(test_trace_tells_messages_while_followed)
     (void)fake_get(&fake, "/shoal/v1/gossip/trace?durationMs=1000");
     expect_out(&fake, "HTTP/1.1 200", true);
     ping(&fake);
-    expect_out(&fake, "\"event\":\"ping\",\"direction\":\"in\"", true);
+    expect_out(&fake, "\"event\":\"ping\",\"direction\":\"in\",\"detail\":\"seq=77 ", true);
     expect_out(&fake, "\"event\":\"ack\",\"direction\":\"out\"", true);
     expect_out(&fake, "\"id\":\"0000000000000022\"", true);
     /* It ends when it was to end, and costs nothing afterwards. */
