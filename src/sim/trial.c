@@ -247,7 +247,9 @@ static void init_nodes(struct trial *trial)
 {
     static const uint32_t voters[] = {1, 3, 3, 3, 3, 5, 2, 7};
     uint32_t voters_count = voters[prng_below(&trial->prng, 8)];
-    trial->nodes_count = voters_count + (uint32_t)prng_below(&trial->prng, 3);
+    trial->nodes_count = voters_count + (uint32_t)prng_below(&trial->prng, 5);
+    if (trial->nodes_count > TRIAL_NODES_MAX)
+        trial->nodes_count = TRIAL_NODES_MAX;
     for (uint32_t i = 0; i < trial->nodes_count; i++) {
         struct trial_node *node = &trial->nodes[i];
         *node = (struct trial_node){.index = i, .id = 0x100 + i};
@@ -296,6 +298,10 @@ static void init(struct trial *trial, const struct trial_options *options,
     trial->sync_us_max = syncs_us[prng_below(&trial->prng, 3)];
     trial->think_us = thinks_us[prng_below(&trial->prng, 3)];
     trial->fault_rate = (uint32_t)prng_below(&trial->prng, 4);
+    trial->key_from_us[prng_below(&trial->prng, TRIAL_KEYS)] =
+        prng_below(&trial->prng, 2) == 0
+            ? 0
+            : trial->now_us + prng_below(&trial->prng, 5000000 + 10 * trial->think_us);
     init_nodes(trial);
     init_clients(trial);
     if (trial->fault_rate > 0)
@@ -308,7 +314,7 @@ void trial_run(const struct trial_options *options, struct trial_result *ret_res
     struct trial *trial = MEM_NEW(struct trial);
     *ret_result = (struct trial_result){.hash = 1};
     init(trial, options, ret_result);
-    run_until(trial, trial->now_us + 2000000 + 20 * trial->think_us);
+    run_until(trial, trial->now_us + 5000000 + 20 * trial->think_us);
     if (!ret_result->broken)
         finish(trial);
     ret_result->virtual_us = trial->now_us;

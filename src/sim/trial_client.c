@@ -124,6 +124,10 @@ void client_act(struct trial *trial, struct trial_client *client)
     /* Room is kept for everybody's last look. */
     if (trial->history_count[client->key] >= LINEAR_OPERATIONS_MAX - TRIAL_CLIENTS_MAX)
         return;
+    if (trial->now_us < trial->key_from_us[client->key]) {
+        act_again(trial, client, trial->think_us);
+        return;
+    }
     if (client->key == KEY_PLAIN)
         choose_plain(trial, client, &request);
     else

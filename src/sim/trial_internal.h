@@ -91,6 +91,7 @@ struct trial {
     bool quiet;
     struct linear_operation history[TRIAL_KEYS][LINEAR_OPERATIONS_MAX];
     size_t history_count[TRIAL_KEYS];
+    uint64_t key_from_us[TRIAL_KEYS]; /* nobody uses it before: the roster may have changed since */
     uint64_t token_max;
     uint64_t requests;
     struct register_member members[TRIAL_NODES_MAX];

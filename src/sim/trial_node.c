@@ -153,7 +153,7 @@ static void send(void *context, uint64_t node, struct bytes payload)
                                                    .payload = own(payload)});
 }
 
-/* Some peers hear of it at once; the others by asking, or by being refused. */
+/* Few peers hear of it at once; the others by asking, or by being refused. */
 static void roster_changed(void *context, const struct register_roster *roster)
 {
     struct trial *trial = context;
@@ -164,7 +164,7 @@ static void roster_changed(void *context, const struct register_roster *roster)
     trial_trace(trial, "n%u is in epoch %u: %zu voters, next %zu", trial->acting,
                 (unsigned)roster->epoch, roster->voters_count, roster->next_count);
     for (uint32_t i = 0; i < trial->nodes_count; i++)
-        if (i != trial->acting && prng_below(&trial->prng, 2) == 0)
+        if (i != trial->acting && prng_below(&trial->prng, 8) == 0)
             send(trial, trial->nodes[i].id, (struct bytes){payload.data, payload.size_bytes});
     buf_fini(&payload);
 }
