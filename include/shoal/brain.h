@@ -260,8 +260,10 @@ const char *brain_why_pending(struct brain *brain, const uint8_t workload_uid[st
 
 struct brain_stats {
     uint64_t datagrams_received, streams_received,
-        messages_refused;         /* refused: did not decode or made no sense */
-    uint64_t records_forged;      /* member records that their subject did not sign */
+        messages_refused;    /* refused: did not decode or made no sense */
+    uint64_t versions_ahead; /* of a writer whose clock was more than 500 ms ahead of ours */
+    uint64_t versions_ahead_refused; /* more than a day */
+    uint64_t records_forged;         /* member records that their subject did not sign */
     uint64_t records_implausible; /* claims and the like that the node named cannot have written */
     uint64_t refused_by_verdict[16]; /* index: enum wire_verdict */
     uint64_t probes_sent, probes_failed, suspicions_raised, refutations, deaths_declared;
@@ -280,6 +282,18 @@ struct brain_stats {
     uint64_t digest_root;                        /* equal on peers that agree */
 };
 void brain_stats(const struct brain *brain, struct brain_stats *ret_stats);
+
+/* What is known of clocks (proto/state.md 2). */
+#define BRAIN_CLOCK_AHEAD_MAX_MS 500
+struct brain_clocks {
+    int64_t ahead_ms;     /* ours, of the others' median; writes are refused above the maximum */
+    uint32_t peers_count; /* compared with; 0: nothing is known yet */
+    /* Versions whose writer's clock was more than 500 ms ahead of ours, and those refused, being
+     * more than a day ahead; the last such writer (0: none). */
+    uint64_t versions_ahead, versions_refused;
+    uint64_t last_writer, last_ahead_ms;
+};
+void brain_clocks(const struct brain *brain, struct brain_clocks *ret_clocks);
 
 /* Checks every invariant of every module; asserts. For tests and the simulator. O(n). */
 void brain_validate(struct brain *brain);

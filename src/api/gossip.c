@@ -123,6 +123,20 @@ static json_t *coordinate_json(const struct wire_coordinate *coordinate)
                      (json_int_t)coordinate->error_ppm);
 }
 
+static json_t *clock_of(const struct brain *brain)
+{
+    struct brain_clocks clocks;
+    brain_clocks(brain, &clocks);
+    json_t *json = json_pack("{s:I, s:i, s:b}", "aheadMs", (json_int_t)clocks.ahead_ms, "peers",
+                             (int)clocks.peers_count, "writesRefused",
+                             (int)(clocks.ahead_ms > BRAIN_CLOCK_AHEAD_MAX_MS));
+    if (clocks.last_writer != 0)
+        (void)json_object_set_new(json, "lastWriterAhead",
+                                  json_pack("{s:o, s:I}", "node", id_of(clocks.last_writer),
+                                            "aheadMs", (json_int_t)clocks.last_ahead_ms));
+    return json;
+}
+
 void gossip_handle(struct api_connection *connection)
 {
     struct api *api = connection->api;
@@ -138,13 +152,14 @@ void gossip_handle(struct api_connection *connection)
     (void)snprintf(digest, sizeof(digest), "%016" PRIx64, stats.digest_root);
     (void)snprintf(view, sizeof(view), "%016" PRIx64, stats.members_hash);
     struct wire_coordinate coordinate = brain_coordinate(host->brain(host->context));
-    respond_json(connection, 200,
-                 json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
-                           "kind", "GossipStatus", "node", host->node_name, "clusterId",
-                           host->cluster_id, "digest", digest, "view", view, "localHealth",
-                           (json_int_t)stats.local_health, "holding", (int)stats.holding, "synced",
-                           (int)brain_synced(host->brain(host->context)), "members", members.items,
-                           "protocol", protocol_of(&stats), "net", net, "refused",
-                           refused_of(host, &stats), "keys", keys, "coordinate",
-                           coordinate_json(&coordinate)));
+    respond_json(
+        connection, 200,
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                  "kind", "GossipStatus", "node", host->node_name, "clusterId", host->cluster_id,
+                  "digest", digest, "view", view, "localHealth", (json_int_t)stats.local_health,
+                  "holding", (int)stats.holding, "synced",
+                  (int)brain_synced(host->brain(host->context)), "members", members.items,
+                  "protocol", protocol_of(&stats), "net", net, "refused", refused_of(host, &stats),
+                  "keys", keys, "coordinate", coordinate_json(&coordinate), "clock",
+                  clock_of(host->brain(host->context))));
 }

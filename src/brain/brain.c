@@ -329,6 +329,7 @@ void brain_step(struct brain *brain, struct instant now, const struct event *eve
     if (brain->watched)
         protocol_came(brain, event);
     size_t first = effects->count;
+    clocks_look(brain);
     dispatch(brain, event);
     if (brain->started)
         settle(brain);

@@ -31,6 +31,10 @@
  * above the second has as much room again until its peers drop what it says. */
 #define RECORD_SEQ_MAX     (UINT64_C(1) << 62)
 #define RECORD_SEQ_OWN_MAX (UINT64_C(1) << 61)
+/* Records of one stream message that are passed on as rumours. */
+#define SPREAD_STREAM_MAX 16
+/* Clocks of peers that are compared with our own. */
+#define CLOCK_SAMPLES_MAX 16
 /* Requests that wait for the disk. */
 #define REPLIES_MAX 4096
 
@@ -43,6 +47,12 @@ struct pending_reply {
 /* acks.c */
 struct ack;
 struct confirmation;
+
+struct clock_sample {
+    uint64_t node;
+    boot_ms_t taken_boot_ms;
+    int64_t ahead_ms; /* our clock before theirs */
+};
 
 struct resumable {
     struct buf encoded; /* wire_claim */
@@ -81,6 +91,17 @@ struct brain {
     struct confirmation *confirmations; /* that other members wait for */
     size_t confirmations_count, confirmations_capacity;
     uint64_t uids_count;
+
+    uint32_t spread_left; /* of the message under way */
+    bool hushed;          /* the record under way is not passed on */
+    uint64_t unborn;      /* a node of whose later life than we know of a record came; 0: none */
+
+    struct clock_sample clock_samples[CLOCK_SAMPLES_MAX];
+    size_t clock_samples_count;
+    int64_t clock_base_ms; /* our wall clock minus our boot clock */
+    boot_ms_t clock_query_boot_ms;
+    int64_t clock_ahead_ms; /* 0 until enough peers were asked */
+    struct brain_clocks clocks;
 
     struct digest_seen *digests; /* of members, by node id */
     size_t digests_count, digests_capacity;
@@ -164,6 +185,21 @@ void protocol_goes(struct brain *brain, size_t first);
 /* ---- requests.c */
 void request_take(struct brain *brain, const struct brain_request *request);
 void replies_release(struct brain *brain);
+
+/* ---- clocks.c: is our clock ahead of the others'? (proto/state.md 2) */
+/* Appends a question to a packet for a random member, when it is time. */
+void clocks_put_query(struct brain *brain, struct buf *packet);
+/* A member_filter of those whose clock is not known; `context` is the brain. */
+bool clocks_unknown(void *context, const struct member_view *view);
+bool clocks_query_due(const struct brain *brain);
+void clocks_answer(struct brain *brain, uint64_t node, const struct address *address,
+                   const struct wire_clock_query *query);
+void clocks_take(struct brain *brain, uint64_t node, const struct wire_clock *clock);
+/* A record came whose writer's clock may be ahead of ours. */
+void clocks_note(struct brain *brain, const struct store_change *change,
+                 const struct wire_message *message);
+/* Notices when our clock is set. Before every step. */
+void clocks_look(struct brain *brain);
 
 /* ---- acks.c: writes that are answered when other members have them on disk (proto/state.md 9) */
 bool acks_full(const struct brain *brain);

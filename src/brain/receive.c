@@ -62,6 +62,8 @@ static bool take_record(struct brain *brain, uint64_t subject, uint64_t generati
     struct member_view view;
     bool unborn =
         member_find(brain->members, subject, &view) && generation > view.record->generation;
+    if (unborn)
+        brain->unborn = subject; /* asked for in the next round */
     if (unborn || seq > RECORD_SEQ_MAX) {
         brain->stats.records_implausible++;
         return false;
@@ -108,7 +110,16 @@ static bool take(struct brain *brain, uint64_t node, const struct address *addre
     case WIRE_MESSAGE_DIGEST:
     case WIRE_MESSAGE_SUMMARIES:
     case WIRE_MESSAGE_WANT:
+    case WIRE_MESSAGE_LEAVES_QUERY:
+    case WIRE_MESSAGE_LEAVES:
+    case WIRE_MESSAGE_LEAF_SUMMARIES:
         take_anti_entropy(brain, node, address, message);
+        return true;
+    case WIRE_MESSAGE_CLOCK_QUERY:
+        clocks_answer(brain, node, address, &message->as.clock_query);
+        return true;
+    case WIRE_MESSAGE_CLOCK:
+        clocks_take(brain, node, &message->as.clock);
         return true;
     case WIRE_MESSAGE_STORED_QUERY:
         acks_take_query(brain, node, &message->as.stored_query);
@@ -149,6 +160,7 @@ void receive_payload(struct brain *brain, uint64_t node, const struct address *a
         address = &known; /* a stream comes from an ephemeral port */
     swim_carry_out(brain);
     wire_arena_reset(&brain->arena);
+    brain->spread_left = stream ? SPREAD_STREAM_MAX : UINT32_MAX;
     while (payload.size_bytes > 0) {
         struct wire_message message;
         /* Over a stream comes what somebody found to differ: that is looked at, and answered. */

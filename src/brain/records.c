@@ -182,7 +182,7 @@ static void mark(struct brain *brain, const struct store_change *change)
 void record_changed(struct brain *brain, const struct store_change *change)
 {
     persist(brain, change);
-    if (change->spread)
+    if (change->spread && !brain->hushed)
         spread(brain, change);
     if (change->loser != NULL)
         effects_trace(brain->effects,
@@ -235,7 +235,14 @@ bool records_apply(struct brain *brain, const struct wire_message *message, stru
         store_put_record(brain->store, &change, answer);
     if (verdict == STORE_LIMIT || verdict == STORE_NONSENSE || verdict == STORE_AHEAD)
         brain->stats.messages_refused++;
+    clocks_note(brain, &change, message);
+    /* Of much that comes at once over a stream, others have the rest: they exchange it themselves.
+     */
+    brain->hushed = brain->spread_left == 0;
+    if (change.spread && brain->spread_left > 0)
+        brain->spread_left--;
     record_changed(brain, &change);
+    brain->hushed = false;
     if (change.visible || change.spread)
         mark_slot(brain, message);
     if (verdict == STORE_FOREIGN_OWN && brain->adoption_done)

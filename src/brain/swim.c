@@ -345,6 +345,15 @@ static bool ask_for_stranger(void *context, uint64_t node, uint64_t generation)
     return ++strangers->count < STRANGERS_ASKED_MAX;
 }
 
+static bool knows_strangers(struct brain *brain)
+{
+    struct buf queries = BUF_INIT;
+    struct strangers strangers = {.brain = brain, .queries = &queries};
+    store_each_node(brain->store, ask_for_stranger, &strangers);
+    buf_fini(&queries);
+    return strangers.count > 0 || brain->unborn != 0;
+}
+
 void swim_sync_with(struct brain *brain, uint64_t node)
 {
     struct address address;
@@ -354,6 +363,10 @@ void swim_sync_with(struct brain *brain, uint64_t node)
         return;
     store_put_digest(brain->store, &digest);
     store_each_node(brain->store, ask_for_stranger, &strangers);
+    if (brain->unborn != 0)
+        wire_put_member_query(&digest, &(struct wire_member_query){.node = brain->unborn});
+    brain->unborn = 0;
+    clocks_put_query(brain, &digest);
     effects_datagram(brain->effects, node, &address,
                      (struct bytes){digest.data, digest.size_bytes});
     buf_fini(&digest);
@@ -384,9 +397,15 @@ void swim_sync_due(struct brain *brain)
     brain->sync_boot_ms = brain->now.boot_ms + prng_between(&brain->prng, period_ms - period_ms / 4,
                                                             period_ms + period_ms / 4);
     /* Whatever waited since the last round found no packet to ride on. */
-    bool quiet = brain->synced && period_ms == SYNC_PERIOD_MS && !brain->digest_waits;
+    bool quiet = brain->synced && period_ms == SYNC_PERIOD_MS && !brain->digest_waits &&
+                 !clocks_query_due(brain) && !knows_strangers(brain);
     brain->digest_waits = quiet;
-    if (!quiet && member_pick(brain->members, 1, 0, NULL, NULL, targets) == 1)
+    if (quiet)
+        return;
+    /* The same peer can be asked for its records and for the time. */
+    bool clock = clocks_query_due(brain);
+    if ((clock && member_pick(brain->members, 1, 0, clocks_unknown, brain, targets) == 1) ||
+        member_pick(brain->members, 1, 0, NULL, NULL, targets) == 1)
         swim_sync_with(brain, targets[0].node);
 }
 

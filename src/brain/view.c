@@ -173,6 +173,8 @@ static void copy_store_stats(const struct brain *brain, struct brain_stats *stat
 void brain_stats(const struct brain *brain, struct brain_stats *ret_stats)
 {
     *ret_stats = brain->stats;
+    ret_stats->versions_ahead = brain->clocks.versions_ahead;
+    ret_stats->versions_ahead_refused = brain->clocks.versions_refused;
     copy_store_stats(brain, ret_stats);
     swim_stats(brain, ret_stats);
     ret_stats->writes_unpersisted = brain->persist_sequence - brain->persisted_sequence;

@@ -188,6 +188,24 @@ static void show_keys(struct cli *cli, const json_t *keys)
     buf_fini(&text);
 }
 
+/* Nothing before a peer has told its time. */
+static void show_clock(struct cli *cli, const json_t *clock)
+{
+    long long ahead_ms = (long long)field_number(clock, "aheadMs", 0);
+    long long peers = (long long)field_number(clock, "peers", 0);
+    const json_t *writer = field_at(clock, "lastWriterAhead");
+    if (peers > 0)
+        (void)fprintf(cli->io.out, "Clock: %lld ms %s the others' (median of %lld)%s\n",
+                      ahead_ms < 0 ? -ahead_ms : ahead_ms, ahead_ms < 0 ? "behind" : "ahead of",
+                      peers,
+                      field_true(clock, "writesRefused")
+                          ? "; writes are refused here: set it, or use another node"
+                          : "");
+    if (writer != NULL)
+        (void)fprintf(cli->io.out, "Last version from a clock ahead of this one: by %s, %lld ms\n",
+                      field_text(writer, "node"), (long long)field_number(writer, "aheadMs", 0));
+}
+
 static void show(struct cli *cli, const json_t *gossip, bool wide)
 {
     FILE *out = cli->io.out;
@@ -200,6 +218,7 @@ static void show(struct cli *cli, const json_t *gossip, bool wide)
     output_plain(&text, field_text(gossip, "digest"));
     (void)fprintf(out, "%s\n", buf_text(&text));
     show_keys(cli, field_at(gossip, "keys"));
+    show_clock(cli, field_at(gossip, "clock"));
     (void)fprintf(out, "Local health: %lld (0 is well)%s\n\n",
                   (long long)field_number(gossip, "localHealth", 0),
                   field_true(gossip, "holding") ? "; healing is held: many members vanished at once"

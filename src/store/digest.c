@@ -16,12 +16,16 @@ uint64_t store_digest_item(uint64_t key_hash, uint64_t high, uint64_t low)
 
 void store_digest_add(struct store *store, uint64_t key_hash, uint64_t high, uint64_t low)
 {
-    store->buckets[digest_bucket(key_hash)] += store_digest_item(key_hash, high, low);
+    uint64_t item = store_digest_item(key_hash, high, low);
+    store->buckets[digest_bucket(key_hash)] += item;
+    store->leaves[digest_leaf(key_hash)] += item;
 }
 
 void store_digest_subtract(struct store *store, uint64_t key_hash, uint64_t high, uint64_t low)
 {
-    store->buckets[digest_bucket(key_hash)] -= store_digest_item(key_hash, high, low);
+    uint64_t item = store_digest_item(key_hash, high, low);
+    store->buckets[digest_bucket(key_hash)] -= item;
+    store->leaves[digest_leaf(key_hash)] -= item;
 }
 
 uint64_t store_digest(const struct store *store, uint64_t ret_buckets[STORE_BUCKETS_COUNT])

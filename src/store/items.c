@@ -56,6 +56,16 @@ uint64_t items_bucket_last(uint32_t bucket)
     return items_bucket_first(bucket) | (UINT64_MAX >> 6);
 }
 
+uint64_t items_leaf_first(uint32_t leaf)
+{
+    return (uint64_t)leaf << 52;
+}
+
+uint64_t items_leaf_last(uint32_t leaf)
+{
+    return items_leaf_first(leaf) | (UINT64_MAX >> 12);
+}
+
 static int compare_u64(uint64_t a, uint64_t b)
 {
     return a < b ? -1 : a > b;

@@ -15,6 +15,8 @@ struct items {
     size_t count, capacity;
 };
 
+uint64_t items_leaf_first(uint32_t leaf);
+uint64_t items_leaf_last(uint32_t leaf);
 uint64_t items_bucket_first(uint32_t bucket);
 uint64_t items_bucket_last(uint32_t bucket);
 /* Appends all records here whose key hash is in [first, last], ghosts and old tombstones included.

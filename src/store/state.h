@@ -126,7 +126,9 @@ struct store {
         declines_count; /* claims: released ones included */
 
     size_t versions_bytes, records_bytes;
-    uint64_t buckets[STORE_BUCKETS_COUNT]; /* sums of record hashes */
+    /* Sums of record hashes; a bucket is the sum of its leaves. */
+    uint64_t buckets[STORE_BUCKETS_COUNT];
+    uint64_t leaves[STORE_LEAVES_COUNT];
 
     /* Exchanges: how often a record from elsewhere changed the digest, and how often it had when
      * the last continuation was answered; where the next list of summaries begins. */
@@ -159,6 +161,10 @@ void store_digest_subtract(struct store *store, uint64_t key_hash, uint64_t high
 static inline uint32_t digest_bucket(uint64_t key_hash)
 {
     return (uint32_t)(key_hash >> 58);
+}
+static inline uint32_t digest_leaf(uint64_t key_hash)
+{
+    return (uint32_t)(key_hash >> 52);
 }
 
 /* A record's place in change.record. */

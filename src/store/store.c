@@ -23,6 +23,7 @@ struct store *store_new(const struct store_config *config)
     store->config.nodes_max = or_default(config->nodes_max, 20000);
     store->config.history_max = or_default(config->history_max, 10);
     store->config.tombstones_max = or_default(config->tombstones_max, 65536);
+    store->config.listed_whole_max = or_default(config->listed_whole_max, 2048);
     store->config.total_bytes_max = or_default(config->total_bytes_max, (size_t)512 << 20);
     entries_init(store);
     records_init(store);

@@ -68,10 +68,37 @@ void store_put_digest(const struct store *store, struct buf *datagram)
     put_digest(store, false, false, false, datagram);
 }
 
+/* Appends what the digest counts of a range of key hashes. False, and nothing appended, when it
+ * would be more than fits a list; of a range that never fits, a part is taken. */
+static bool list_range(const struct store *store, uint64_t first, uint64_t last,
+                       struct items *items)
+{
+    size_t before = items->count, kept = before;
+    items_collect(store, first, last, items);
+    for (size_t k = before; k < items->count; k++)
+        if (items->items[k].counted)
+            items->items[kept++] = items->items[k];
+    items->count = kept;
+    if (kept <= SUMMARIES_MAX)
+        return true;
+    items->count = before > 0 ? before : SUMMARIES_MAX;
+    return false;
+}
+
+/* Freed by the caller. */
+static struct wire_summary *summaries_of(const struct items *items)
+{
+    struct wire_summary *summaries = MEM_NEW_ARRAY(struct wire_summary, items->count + 1);
+    for (size_t k = 0; k < items->count; k++)
+        summaries[k] = (struct wire_summary){.key_hash = items->items[k].key_hash,
+                                             .high = items->items[k].high,
+                                             .low = items->items[k].low};
+    return summaries;
+}
+
 /* Lists whole dirty buckets while they fit, beginning elsewhere each time so that none is always
  * last. */
-static void put_summaries(struct store *store, const uint64_t theirs[STORE_BUCKETS_COUNT],
-                          struct buf *stream)
+static void put_summaries(struct store *store, uint64_t dirty, struct buf *stream)
 {
     struct wire_summaries summaries;
     wire_summaries_init(&summaries);
@@ -79,32 +106,92 @@ static void put_summaries(struct store *store, const uint64_t theirs[STORE_BUCKE
     uint32_t first = store->summaries_bucket++;
     for (uint32_t i = 0; i < STORE_BUCKETS_COUNT; i++) {
         uint32_t bucket = (first + i) % STORE_BUCKETS_COUNT;
-        if (store->buckets[bucket] == theirs[bucket])
+        if ((dirty >> bucket & 1) == 0)
             continue;
-        size_t before = items.count;
-        items_collect(store, items_bucket_first(bucket), items_bucket_last(bucket), &items);
-        size_t kept = before;
-        for (size_t k = before; k < items.count; k++)
-            if (items.items[k].counted)
-                items.items[kept++] = items.items[k];
-        items.count = kept;
-        if (kept <= SUMMARIES_MAX) {
-            summaries.buckets |= UINT64_C(1) << bucket;
-            continue;
-        }
-        /* Of a bucket that does not fit by itself, a part is compared. */
-        items.count = before > 0 ? before : SUMMARIES_MAX;
-        break;
+        if (!list_range(store, items_bucket_first(bucket), items_bucket_last(bucket), &items))
+            break;
+        summaries.buckets |= UINT64_C(1) << bucket;
     }
-    summaries.items = MEM_NEW_ARRAY(struct wire_summary, items.count + 1);
+    summaries.items = summaries_of(&items);
     summaries.items_count = items.count;
-    for (size_t k = 0; k < items.count; k++)
-        summaries.items[k] = (struct wire_summary){.key_hash = items.items[k].key_hash,
-                                                   .high = items.items[k].high,
-                                                   .low = items.items[k].low};
     wire_put_summaries(stream, &summaries);
     mem_free(summaries.items);
     mem_free(items.items);
+}
+
+/* ---- The second level (proto/state.md 6.6) */
+
+static size_t held_count(const struct store *store)
+{
+    return (size_t)store->entries.used_count + store->records.used_count;
+}
+
+/* Those of one bucket fit a datagram. */
+static void put_leaves(const struct store *store, uint64_t buckets, bool reply,
+                       struct buf *datagram, struct buf *stream)
+{
+    uint64_t sums[STORE_LEAVES_COUNT];
+    struct wire_leaves leaves;
+    wire_leaves_init(&leaves);
+    leaves.buckets = buckets;
+    leaves.sums = sums;
+    for (uint32_t leaf = 0; leaf < STORE_LEAVES_COUNT; leaf++)
+        if ((buckets >> leaf / STORE_BUCKETS_COUNT & 1) != 0)
+            sums[leaves.sums_count++] = store->leaves[leaf];
+    /* An estimate will do: keys are hashed. */
+    leaves.items_count = (uint32_t)(held_count(store) * leaves.sums_count / STORE_LEAVES_COUNT);
+    leaves.reply = reply;
+    wire_put_leaves(leaves.sums_count > STORE_BUCKETS_COUNT ? stream : datagram, &leaves);
+}
+
+static void put_leaf_summaries(const struct store *store, const struct wire_leaves *theirs,
+                               struct buf *stream)
+{
+    uint16_t listed[STORE_LEAVES_COUNT];
+    struct wire_leaf_summaries summaries;
+    struct items items = {.items = NULL};
+    size_t at = 0;
+    wire_leaf_summaries_init(&summaries);
+    summaries.leaves = listed;
+    for (uint32_t leaf = 0; leaf < STORE_LEAVES_COUNT; leaf++) {
+        if ((theirs->buckets >> leaf / STORE_BUCKETS_COUNT & 1) == 0 ||
+            theirs->sums[at++] == store->leaves[leaf])
+            continue;
+        if (!list_range(store, items_leaf_first(leaf), items_leaf_last(leaf), &items))
+            break;
+        listed[summaries.leaves_count++] = (uint16_t)leaf;
+    }
+    summaries.items = summaries_of(&items);
+    summaries.items_count = items.count;
+    if (summaries.leaves_count > 0 || items.count > 0)
+        wire_put_leaf_summaries(stream, &summaries);
+    mem_free(summaries.items);
+    mem_free(items.items);
+}
+
+/* Whoever holds less makes the list. */
+static void take_leaves(const struct store *store, const struct wire_leaves *leaves,
+                        struct buf *datagram, struct buf *stream)
+{
+    size_t expected = 0;
+    for (uint32_t bucket = 0; bucket < STORE_BUCKETS_COUNT; bucket++)
+        expected += (leaves->buckets >> bucket & 1) != 0 ? STORE_BUCKETS_COUNT : 0;
+    if (leaves->sums_count != expected)
+        return;
+    size_t ours = held_count(store) * expected / STORE_LEAVES_COUNT;
+    if (!leaves->reply && ours > 4 * ((size_t)leaves->items_count + store->config.listed_whole_max))
+        put_leaves(store, leaves->buckets, true, datagram, stream);
+    else
+        put_leaf_summaries(store, leaves, stream);
+}
+
+static uint64_t dirty_buckets(const struct store *store, const uint64_t theirs[STORE_BUCKETS_COUNT])
+{
+    uint64_t dirty = 0;
+    for (uint32_t bucket = 0; bucket < STORE_BUCKETS_COUNT; bucket++)
+        if (store->buckets[bucket] != theirs[bucket])
+            dirty |= UINT64_C(1) << bucket;
+    return dirty;
 }
 
 static void take_digest(struct store *store, const struct wire_digest *digest, struct buf *datagram,
@@ -128,7 +215,13 @@ static void take_digest(struct store *store, const struct wire_digest *digest, s
             return;
         store->news_answered = store->news_count;
     }
-    put_summaries(store, digest->buckets, stream);
+    uint64_t dirty = dirty_buckets(store, digest->buckets);
+    if (held_count(store) > store->config.listed_whole_max) {
+        const struct wire_leaves_query query = {.buckets = dirty};
+        wire_put_leaves_query(datagram, &query);
+    } else {
+        put_summaries(store, dirty, stream);
+    }
 }
 
 /* ---- Summaries in, records and wants out */
@@ -219,15 +312,14 @@ static void compare_lists(struct comparison *comparison, struct items *ours,
     mem_free(to_send.items);
 }
 
-static struct item *sorted_summaries(const struct wire_summaries *summaries)
+static struct item *sorted_summaries(const struct wire_summary *summaries, size_t count)
 {
-    struct item *items = MEM_NEW_ARRAY(struct item, summaries->items_count + 1);
-    for (size_t i = 0; i < summaries->items_count; i++)
-        items[i] = (struct item){.key_hash = summaries->items[i].key_hash,
-                                 .high = summaries->items[i].high,
-                                 .low = summaries->items[i].low};
-    if (summaries->items_count > 0)
-        qsort(items, summaries->items_count, sizeof(*items), item_by_key_hash);
+    struct item *items = MEM_NEW_ARRAY(struct item, count + 1);
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct item){
+            .key_hash = summaries[i].key_hash, .high = summaries[i].high, .low = summaries[i].low};
+    if (count > 0)
+        qsort(items, count, sizeof(*items), item_by_key_hash);
     return items;
 }
 
@@ -248,34 +340,72 @@ static void put_wanted(struct comparison *comparison)
     mem_free(message.key_hashes);
 }
 
+/* What was listed to us, sorted; consumed from `at`. */
+struct listed {
+    const struct item *items;
+    size_t count, at;
+};
+
+/* Compares up to the key hash `last`: all that we hold from `first` on if `whole`, else what is
+ * listed only. Once the answer is full the rest is left for the next one. */
+static void compare_range(struct comparison *comparison, struct listed *listed, uint64_t first,
+                          uint64_t last, bool whole)
+{
+    struct store *store = comparison->answer.store;
+    struct items ours = {.items = NULL};
+    size_t at = listed->at, end = at;
+    while (end < listed->count && listed->items[end].key_hash <= last)
+        end++;
+    listed->at = end;
+    if (comparison->answer.cut_short)
+        return;
+    if (whole)
+        items_collect(store, first, last, &ours);
+    for (size_t i = at; i < end && !whole; i++)
+        if (i == at || listed->items[i].key_hash != listed->items[i - 1].key_hash)
+            items_collect(store, listed->items[i].key_hash, listed->items[i].key_hash, &ours);
+    compare_lists(comparison, &ours, listed->items + at, end - at);
+    mem_free(ours.items);
+}
+
+static void comparison_end(struct comparison *comparison, struct item *theirs)
+{
+    put_wanted(comparison);
+    answer_end(&comparison->answer);
+    mem_free(comparison->wanted.items);
+    mem_free(theirs);
+}
+
 static void take_summaries(struct store *store, const struct wire_summaries *summaries,
                            struct buf *stream)
 {
     struct comparison comparison = {.answer = answer_begin(store, stream)};
-    struct item *theirs = sorted_summaries(summaries);
-    struct items ours = {.items = NULL};
-    size_t k = 0;
-    for (uint32_t bucket = 0; bucket < STORE_BUCKETS_COUNT; bucket++) {
-        size_t k_end = k;
-        while (k_end < summaries->items_count &&
-               theirs[k_end].key_hash <= items_bucket_last(bucket))
-            k_end++;
-        ours.count = 0;
-        if ((summaries->buckets >> bucket & 1) != 0) {
-            items_collect(store, items_bucket_first(bucket), items_bucket_last(bucket), &ours);
-        } else {
-            for (size_t i = k; i < k_end; i++)
-                if (i == k || theirs[i].key_hash != theirs[i - 1].key_hash)
-                    items_collect(store, theirs[i].key_hash, theirs[i].key_hash, &ours);
-        }
-        compare_lists(&comparison, &ours, theirs + k, k_end - k);
-        k = k_end;
+    struct item *theirs = sorted_summaries(summaries->items, summaries->items_count);
+    struct listed listed = {.items = theirs, .count = summaries->items_count};
+    for (uint32_t bucket = 0; bucket < STORE_BUCKETS_COUNT; bucket++)
+        compare_range(&comparison, &listed, items_bucket_first(bucket), items_bucket_last(bucket),
+                      (summaries->buckets >> bucket & 1) != 0);
+    comparison_end(&comparison, theirs);
+}
+
+static void take_leaf_summaries(struct store *store, const struct wire_leaf_summaries *summaries,
+                                struct buf *stream)
+{
+    struct comparison comparison = {.answer = answer_begin(store, stream)};
+    struct item *theirs = sorted_summaries(summaries->items, summaries->items_count);
+    struct listed listed = {.items = theirs, .count = summaries->items_count};
+    uint64_t next = 0; /* the first key hash not compared yet */
+    for (size_t i = 0; i < summaries->leaves_count; i++) {
+        uint64_t first = items_leaf_first(summaries->leaves[i]);
+        if (i > 0 && summaries->leaves[i] <= summaries->leaves[i - 1])
+            break; /* not ascending: the rest says nothing */
+        if (first > next)
+            compare_range(&comparison, &listed, next, first - 1, false);
+        compare_range(&comparison, &listed, first, items_leaf_last(summaries->leaves[i]), true);
+        next = items_leaf_last(summaries->leaves[i]) + 1;
     }
-    put_wanted(&comparison);
-    answer_end(&comparison.answer);
-    mem_free(comparison.wanted.items);
-    mem_free(ours.items);
-    mem_free(theirs);
+    compare_range(&comparison, &listed, next, UINT64_MAX, false);
+    comparison_end(&comparison, theirs);
 }
 
 /* ---- Wants in, records out */
@@ -304,6 +434,16 @@ bool store_anti_entropy(struct store *store, struct instant now, const struct wi
         return true;
     case WIRE_MESSAGE_SUMMARIES:
         take_summaries(store, &message->as.summaries, ret_stream);
+        return true;
+    case WIRE_MESSAGE_LEAVES_QUERY:
+        if (message->as.leaves_query.buckets != 0)
+            put_leaves(store, message->as.leaves_query.buckets, false, ret_datagram, ret_stream);
+        return true;
+    case WIRE_MESSAGE_LEAVES:
+        take_leaves(store, &message->as.leaves, ret_datagram, ret_stream);
+        return true;
+    case WIRE_MESSAGE_LEAF_SUMMARIES:
+        take_leaf_summaries(store, &message->as.leaf_summaries, ret_stream);
         return true;
     case WIRE_MESSAGE_WANT:
         take_want(store, &message->as.want, ret_stream);

@@ -7,7 +7,7 @@
 
 /* What a recount finds. */
 struct recount {
-    uint64_t buckets[STORE_BUCKETS_COUNT];
+    uint64_t buckets[STORE_BUCKETS_COUNT], leaves[STORE_LEAVES_COUNT];
     uint64_t versions;
     size_t versions_bytes, records_bytes;
     uint32_t settled, tombstones, claims, own_claims, released, declines, shown_claims,
@@ -18,6 +18,7 @@ struct recount {
 static void count(struct recount *recount, uint64_t key_hash, uint64_t high, uint64_t low)
 {
     recount->buckets[digest_bucket(key_hash)] += store_digest_item(key_hash, high, low);
+    recount->leaves[digest_leaf(key_hash)] += store_digest_item(key_hash, high, low);
 }
 
 static void check_versions(const struct store *store, const struct entry *entry,
@@ -203,6 +204,7 @@ void store_validate(const struct store *store)
     check_workloads(store, &recount);
     check_indexes(store, &recount);
     ASSERT(memcmp(recount.buckets, store->buckets, sizeof(store->buckets)) == 0);
+    ASSERT(memcmp(recount.leaves, store->leaves, sizeof(store->leaves)) == 0);
     ASSERT(recount.versions == store->versions_count &&
            recount.versions_bytes == store->versions_bytes);
     ASSERT(recount.records_bytes == store->records_bytes);

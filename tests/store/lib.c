@@ -278,6 +278,7 @@ bool exchange_at(struct store *a, struct instant now_a, struct store *b, struct 
             ck_assert_uint_le(datagram.size_bytes, DATAGRAM_BYTES_MAX);
             count.datagrams += datagram.size_bytes > 0;
             count.streams += stream.size_bytes > 0;
+            count.bytes += datagram.size_bytes + stream.size_bytes;
             if (stream.size_bytes > count.bytes_max)
                 count.bytes_max = stream.size_bytes;
             deliver(stores[to], now[to], (struct bytes){datagram.data, datagram.size_bytes}, false,

@@ -68,7 +68,7 @@ char *dump_state(const struct store *store);
 
 /* ---- Two stores on a wire. Counts what passes. */
 struct exchange {
-    size_t rounds, datagrams, streams, records, bytes_max;
+    size_t rounds, datagrams, streams, records, bytes, bytes_max;
 };
 /* One exchange begun by `a`, until nobody has anything to say. Returns whether the digests are
  * equal then. */

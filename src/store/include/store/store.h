@@ -35,6 +35,9 @@ struct store_config {
     size_t history_max;     /* 10 earlier versions of an object */
     size_t tombstones_max;  /* 65,536 old tombstones (proto/state.md 4) */
     size_t total_bytes_max; /* 512 MiB of encoded records */
+    /* 2,048: who holds more compares leaves before it lists anything (32 records of a bucket are as
+     * many bytes as its leaves) */
+    size_t listed_whole_max;
 };
 
 struct store;

@@ -4,7 +4,10 @@
  *
  *     A -> B  digest(root)                    datagram, every period, to a random member
  *     B -> A  digest(root, buckets, reply)    only when the roots differ
- *     A -> B  summaries(dirty buckets)        stream from here on
+ *     A -> B  summaries(dirty buckets)        stream from here on; when A holds much, instead:
+ *         A -> B  leaves_query(dirty buckets)
+ *         B -> A  leaves(sums)
+ *         A -> B  leaf_summaries(dirty leaves)
  *     B -> A  records that are newer at B, want(what is newer at A)
  *     A -> B  the wanted records
  */
@@ -14,6 +17,8 @@
 #include "store/store.h"
 
 #define STORE_BUCKETS_COUNT 64
+/* Each bucket consists of 64 leaves, by the next six bits of the key hash. */
+#define STORE_LEAVES_COUNT 4096
 /* Records in one answer end after this many bytes; the rest follows in the next round. */
 #define STORE_ANSWER_BYTES_MAX ((size_t)1 << 20)
 
@@ -22,7 +27,7 @@ uint64_t store_digest(const struct store *store, uint64_t ret_buckets[STORE_BUCK
 /* Begins an exchange: appends a digest message. */
 void store_put_digest(const struct store *store, struct buf *datagram);
 /*
- * Takes a digest, summaries or want (false: any other type) and appends the answer: what goes back
+ * Takes a message of an exchange (false: any other type) and appends the answer: what goes back
  * as a datagram, what as one stream message; either may stay empty. Records of the answer come to
  * the other's store_apply. Work and output are bounded by the message's size and
  * STORE_ANSWER_BYTES_MAX plus one record.
