@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "sim_internal.h"
+#include "stats.h"
 
 static int compare_records(const struct sim_record *a, const struct sim_record *b)
 {
@@ -165,6 +166,7 @@ static void start_pod(struct sim *sim, struct sim_machine *machine, const struct
         machine->used_cpu_milli += pod->cpu_milli;
         machine->used_memory_bytes += pod->memory_bytes;
         sim->result->pods_started++;
+        sim->stats->pods_started++;
         check_pod_started(sim, machine, &claim);
         sim_trace(sim, "m%u starts %.*s, slot %u of %.*s", machine->index,
                   (int)claim.pod_name.size_bytes, (const char *)claim.pod_name.data,
@@ -182,6 +184,7 @@ static void stop_pod(struct sim *sim, struct sim_machine *machine, const struct 
         return;
     if (pod != NULL)
         pod->stopping = true;
+    sim->stats->pods_stopped++;
     sim_trace(sim, "m%u stops pod %02x%02x: %s", machine->index, effect->pod_uid[0],
               effect->pod_uid[1], (const char *)effect->text.data);
     schedule_pod(sim, machine, effect->pod_uid, SIM_POD_GONE, prng_between(&sim->prng, 1, 500));
@@ -219,6 +222,20 @@ static void pod_event(struct sim *sim, struct sim_machine *machine, const struct
 
 /* ---- the agent */
 
+static void notice(struct sim *sim, struct sim_machine *machine, const struct effect *effect)
+{
+    const char *key = (const char *)effect->key.data;
+    uint64_t node = 0;
+    if (effect->table == EFFECT_TABLE_OBJECT) {
+        check_object(sim, machine, key);
+        stats_object(sim, machine, key);
+    } else if (effect->table == EFFECT_TABLE_MEMBER) {
+        for (size_t i = 0; i < effect->key.size_bytes; i++)
+            node = node << 8 | effect->key.data[i];
+        stats_member(sim, machine, node);
+    }
+}
+
 static void carry_out(struct sim *sim, struct sim_machine *machine, const struct effect *effect,
                       struct buf *batch, uint64_t *sequence)
 {
@@ -244,8 +261,7 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
             users_reply(sim, machine, effect);
         return;
     case EFFECT_NOTIFY:
-        if (effect->table == EFFECT_TABLE_OBJECT)
-            check_object(sim, machine, (const char *)effect->key.data);
+        notice(sim, machine, effect);
         return;
     case EFFECT_FATAL:
         sim_break(sim, "machine %u says: %s", machine->index, (const char *)effect->text.data);
@@ -392,6 +408,8 @@ static void configure(struct sim *sim, struct sim_machine *machine, char name[st
     config->self.labels_count = sim_is_fast(machine->index);
     config->joining = sim->options.nodes > 1 && machine->index != 0;
     /* Seeds: the first machine, and another by chance; machine 0 starts the cluster. */
+    if (sim->no_seeds)
+        return;
     if (machine->index != 0)
         config->seeds[config->seeds_count++] = sim_address(0);
     if (machine->index > 1)

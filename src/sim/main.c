@@ -1,10 +1,12 @@
 /* `shoal sim`: flags, many seeds, one line of verdict. */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "script.h"
 #include "sim/sim.h"
 #include "trial.h"
 
@@ -29,6 +31,11 @@ static const char usage[] =
     "slow-disk,full-disk,crash,power,lost-disk,restart,all-restart,mass-start,versions\n"
     "  --no-faults         the same as --faults none\n"
     "  --writes COUNT      at most so many writes of users (default: one in 0.3 to 3 s)\n"
+    "  --scenario FILE     carry out the statements of FILE (docs/simulator.md); with --seeds, "
+    "many "
+    "times\n"
+    "  --csv FILE          every measurement: seed, virtual ms, line, name, value\n"
+    "  --svg FILE          members alive over time and latencies, of the last seed\n"
     "  --no-shrink         do not look for a smaller run that breaks the same\n"
     "  --trace             print what happens\n"
     "  --quiet             no line for each seed that held\n"
@@ -40,6 +47,7 @@ struct command {
     struct sim_options options;
     uint64_t seeds_count;
     bool swarm, quiet, no_shrink;
+    const char *svg_path;
 };
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *ret_number)
@@ -69,6 +77,9 @@ enum option_id {
     FAULTS,
     NO_FAULTS,
     NO_SHRINK,
+    SCENARIO,
+    CSV,
+    SVG,
     TRACE,
     QUIET,
     HELP
@@ -83,6 +94,9 @@ static const struct option long_options[] = {
     {"loss", required_argument, NULL, LOSS},
     {"writes", required_argument, NULL, WRITES},
     {"faults", required_argument, NULL, FAULTS},
+    {"scenario", required_argument, NULL, SCENARIO},
+    {"csv", required_argument, NULL, CSV},
+    {"svg", required_argument, NULL, SVG},
     {"no-shrink", no_argument, NULL, NO_SHRINK},
     {"no-faults", no_argument, NULL, NO_FAULTS},
     {"trace", no_argument, NULL, TRACE},
@@ -90,6 +104,14 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
+
+static FILE *open_output(const char *path)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        (void)fprintf(stderr, "shoal sim: cannot write %s: %s\n", path, strerror(errno));
+    return file;
+}
 
 static int bad_faults(const char *value)
 {
@@ -161,6 +183,15 @@ static int take_option(struct command *command, int id, const char *value)
         return parse_faults(command, value) ? -1 : bad_faults(value);
     case NO_FAULTS:
         return parse_faults(command, "none") ? -1 : 2;
+    case SCENARIO:
+        command->options.script = script_load(value);
+        return command->options.script != NULL ? -1 : 2;
+    case CSV:
+        command->options.csv = open_output(value);
+        return command->options.csv != NULL ? -1 : 2;
+    case SVG:
+        command->svg_path = value;
+        return -1;
     case NO_SHRINK:
         command->no_shrink = true;
         return -1;
@@ -220,11 +251,30 @@ static void print_held(const struct sim_options *options, const struct sim_resul
                  result->datagrams, result->settled_ms / 1000, result->trace_hash);
 }
 
+/* A scenario, or a run whose course is drawn: in this process, where the measurements are. */
+static bool run_measured(const struct command *command, struct sim_options options)
+{
+    struct sim_result result;
+    if (command->svg_path != NULL && (options.svg = open_output(command->svg_path)) == NULL)
+        return false;
+    sim_run(&options, &result);
+    if (options.svg != NULL)
+        (void)fclose(options.svg);
+    if (result.broken)
+        (void)printf("seed %" PRIu64 ": BROKEN at %" PRIu64 ".%03" PRIu64 " s: %s\n", options.seed,
+                     result.at_ms / 1000, result.at_ms % 1000, result.invariant);
+    else if (!command->quiet)
+        print_held(&options, &result);
+    return !result.broken;
+}
+
 static bool run_one(const struct command *command, struct sim_options options)
 {
     struct sim_result result;
     if (command->swarm)
-        options.faults = sim_faults_draw(options.seed);
+        options.faults = options.script != NULL ? 0 : sim_faults_draw(options.seed);
+    if (options.script != NULL || options.csv != NULL || command->svg_path != NULL)
+        return run_measured(command, options);
     sim_run_apart(&options, &result);
     bool broken = result.broken;
     if (broken)
@@ -267,6 +317,12 @@ int sim_main(int argc, char **argv)
                       argv[optind]);
         return 2;
     }
+    if (command.options.script != NULL) {
+        command.options.nodes = command.options.script->nodes;
+        command.options.loss_ppm = 0; /* the scenario says it */
+    }
+    if (command.options.csv != NULL)
+        (void)fputs("seed,virtual_ms,line,name,value\n", command.options.csv);
     uint64_t broken_count = 0;
     struct sim_options options = command.options;
     for (uint64_t i = 0; i < command.seeds_count; i++, options.seed++)
@@ -274,5 +330,9 @@ int sim_main(int argc, char **argv)
     if (command.seeds_count > 1)
         (void)printf("%" PRIu64 " seeds held, %" PRIu64 " broke an invariant\n",
                      command.seeds_count - broken_count, broken_count);
-    return broken_count == 0 ? 0 : 1;
+    bool kept = command.options.script == NULL || script_report(command.options.script);
+    script_free(command.options.script);
+    if (command.options.csv != NULL)
+        (void)fclose(command.options.csv);
+    return broken_count == 0 && kept ? 0 : 1;
 }

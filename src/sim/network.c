@@ -31,6 +31,13 @@ static uint32_t machine_at(const struct sim *sim, const struct address *address)
     return index;
 }
 
+struct sim_machine *sim_machine_of(const struct sim *sim, const struct brain_member *member)
+{
+    struct address address;
+    memcpy(address.ip, member->record->address.ip, sizeof(address.ip));
+    return &sim->machines[machine_at(sim, &address)];
+}
+
 bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to)
 {
     if (!sim->machines[from].powered || !sim->machines[to].powered)

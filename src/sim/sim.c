@@ -1,11 +1,13 @@
 #include "sim/sim.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "sim_internal.h"
+#include "script.h"
+#include "stats.h"
 
 /* When everything must have settled after the last fault (design 10, 18): the isolation guard, a
  * suspicion without confirmations, the start hold, declines (15 s) and probing of the dead, one
@@ -46,6 +48,8 @@ bool sim_run_until(struct sim *sim, uint64_t until_ms)
             faults_next(sim);
         else if (event.kind == SIM_FLAP)
             fault_flap(sim);
+        else if (event.kind == SIM_UPDATE)
+            users_update(sim, (size_t)event.number);
         else if (event.kind == SIM_LOOK)
             check_reasons(sim);
         else if (event.kind == SIM_WRITE && !sim->quiet)
@@ -101,6 +105,41 @@ static void init(struct sim *sim, const struct sim_options *options, struct sim_
     users_init(sim);
     promises_init(sim);
     leases_init(sim);
+    stats_init(sim);
+}
+
+static void run_scenario(struct sim *sim)
+{
+    sim->quiet = true;
+    script_run(sim, sim->options.script);
+    for (uint32_t i = 0; i < sim->options.nodes; i++)
+        if (sim->machines[i].brain != NULL)
+            brain_validate(sim->machines[i].brain);
+}
+
+/* Users and faults, then quiet. */
+static void run_swarm(struct sim *sim)
+{
+    uint64_t end_ms = sim->now_ms + sim->options.duration_ms;
+    bool samples = sim->options.svg != NULL;
+    plan(sim);
+    while (samples && sim->now_ms + STATS_SAMPLE_MS < end_ms) {
+        if (!sim_run_until(sim, sim->now_ms + STATS_SAMPLE_MS))
+            return;
+        stats_sample(sim);
+    }
+    if (sim_run_until(sim, end_ms))
+        settle(sim);
+}
+
+static void write_csv(struct sim *sim, FILE *csv)
+{
+    for (size_t i = 0; stats_metric_names[i] != NULL; i++) {
+        double value = 0;
+        (void)stats_metric(sim, stats_metric_names[i], &value);
+        (void)fprintf(csv, "%" PRIu64 ",%" PRIu64 ",0,%s,%.6g\n", sim->options.seed, sim->now_ms,
+                      stats_metric_names[i], value);
+    }
 }
 
 void sim_run(const struct sim_options *options, struct sim_result *ret_result)
@@ -108,9 +147,14 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     struct sim *sim = MEM_NEW(struct sim);
     *ret_result = (struct sim_result){.broken = false};
     init(sim, options, ret_result);
-    plan(sim);
-    if (sim_run_until(sim, sim->now_ms + sim->options.duration_ms))
-        settle(sim);
+    if (options->script != NULL)
+        run_scenario(sim);
+    else
+        run_swarm(sim);
+    if (options->csv != NULL)
+        write_csv(sim, options->csv);
+    if (options->svg != NULL)
+        plot_write(sim, options->svg);
     ret_result->trace_hash = sim->hash;
     ret_result->virtual_ms = sim->now_ms;
     for (uint32_t i = 0; i < sim->options.nodes; i++)
@@ -122,5 +166,6 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     mem_free(sim->side);
     mem_free(sim->pending);
     promises_free(sim);
+    stats_free(sim);
     mem_free(sim);
 }

@@ -25,8 +25,9 @@ enum sim_event_kind {
     SIM_FAULT,
     SIM_FLAP, /* a partition comes or goes */
     SIM_WRITE,
-    SIM_LEASE, /* client `number` of strong registers acts */
-    SIM_LOOK, /* at what must hold at any time */
+    SIM_LEASE,  /* client `number` of strong registers acts */
+    SIM_UPDATE, /* of `number` bytes, of a key of its own (scenarios) */
+    SIM_LOOK,   /* at what must hold at any time */
 };
 
 struct sim_event {
@@ -88,6 +89,7 @@ struct sim_machine {
     struct brain *brain;   /* NULL: the agent does not run */
     int64_t clock_skew_ms; /* of the wall clock */
     int32_t drift_ppm;     /* of both clocks */
+    bool disturbed;        /* something was done to it in this window (stats.h) */
     bool newer;            /* speaks a later version of the protocol */
     uint64_t wake_number;
     boot_ms_t wake_at_ms;
@@ -160,6 +162,10 @@ struct sim {
     uint32_t loss_ppm;
     bool quiet; /* no more faults or writes */
     struct sim_promises *promises;
+    struct stats *stats;
+    bool no_seeds; /* agents that start are told of nobody */
+    uint32_t updates_left;
+    uint64_t updated_ms; /* the last update */
     struct sim_workload workloads[SIM_WORKLOADS_MAX];
     uint32_t workloads_count;
     struct sim_pending *pending;
@@ -184,6 +190,7 @@ void sim_release(struct bytes bytes);
 struct address sim_address(uint32_t machine);
 void sim_send_datagram(struct sim *sim, uint32_t from, const struct effect *effect);
 void sim_send_stream(struct sim *sim, uint32_t from, const struct effect *effect);
+struct sim_machine *sim_machine_of(const struct sim *sim, const struct brain_member *member);
 bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to);
 
 /* ---- machine.c */
@@ -202,6 +209,10 @@ struct bytes machine_news(void);
 /* ---- users.c */
 void users_init(struct sim *sim);
 void users_write(struct sim *sim);
+/* A deployment of so many replicas. */
+void users_apply(struct sim *sim, uint32_t replicas);
+/* A write that only the statistics look at. */
+void users_update(struct sim *sim, size_t size_bytes);
 void users_reply(struct sim *sim, struct sim_machine *machine, const struct effect *effect);
 
 /* ---- promises.c */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "sim_internal.h"
 #include "spec/load.h"
+#include "stats.h"
 
 /* Together at most half of what one machine fewer can carry, so that everything is always feasible.
  */
@@ -108,6 +109,44 @@ void users_write(struct sim *sim)
               workload->replicas, workload->template_number);
     send(sim, machine, &request, &pending);
     mem_free(body);
+}
+
+void users_apply(struct sim *sim, uint32_t replicas)
+{
+    struct sim_machine *machine = pick_live(sim);
+    struct sim_workload *workload = &sim->workloads[0];
+    size_t size_bytes = 0;
+    if (machine == NULL)
+        return;
+    workload->replicas = replicas;
+    char *body = body_of(0, replicas, 0, &size_bytes);
+    const struct brain_request request = {
+        .verb = BRAIN_APPLY, .key = workload->key, .body = {(const uint8_t *)body, size_bytes}};
+    send(sim, machine, &request, &(struct sim_pending){.replicas = replicas});
+    mem_free(body);
+}
+
+void users_update(struct sim *sim, size_t size_bytes)
+{
+    struct sim_machine *machine = pick_live(sim);
+    char key[64];
+    sim->updates_left--;
+    if (machine == NULL)
+        return;
+    (void)stats_update(sim, key);
+    sim->updated_ms = sim->now_ms;
+    struct buf body = BUF_INIT;
+    buf_printf(&body, "{\"data\":{\"text\":\"");
+    while (body.size_bytes + 3 < size_bytes)
+        buf_append_byte(&body, 'x');
+    buf_printf(&body, "\"}}");
+    struct event event = {.kind = EVENT_REQUEST,
+                          .request = {.id = ++sim->requests,
+                                      .verb = BRAIN_APPLY,
+                                      .key = key,
+                                      .body = {body.data, body.size_bytes}}};
+    machine_step(sim, machine, &event);
+    buf_fini(&body);
 }
 
 static int compare_versions(const struct wire_version *a, const struct wire_version *b)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define SIM_NODES_MAX 10000
 
@@ -39,14 +40,18 @@ const char *sim_fault_name(enum sim_fault fault);
  * not always hide behind another. */
 uint32_t sim_faults_draw(uint64_t seed);
 
+struct script;
+
 struct sim_options {
     uint32_t nodes;
     uint64_t seed;
-    uint32_t duration_ms; /* of faults and writes, before the quiet phase */
-    uint32_t loss_ppm;    /* datagrams lost, all the time */
-    uint32_t faults;      /* 1 << enum sim_fault */
-    uint32_t writes_max;  /* of the users */
-    bool trace;           /* every trace line and fault, to stdout */
+    uint32_t duration_ms;  /* of faults and writes, before the quiet phase */
+    uint32_t loss_ppm;     /* datagrams lost, all the time */
+    uint32_t faults;       /* 1 << enum sim_fault */
+    uint32_t writes_max;   /* of the users */
+    bool trace;            /* every trace line and fault, to stdout */
+    struct script *script; /* a scenario in place of users and faults; NULL: none */
+    FILE *csv, *svg;       /* what was measured; NULL: not wanted */
 };
 
 struct sim_result {
