@@ -108,6 +108,52 @@ START_TEST(test_silent_death_of_one_of_sixty_four)
 }
 END_TEST
 
+/* The process is gone and its host says so: no window is waited for (4.6). */
+static uint64_t refused_death_ms(size_t members, uint64_t seed, uint64_t *ret_first_ms)
+{
+    struct cluster *cluster = cluster_of_joined(members, seed);
+    size_t victim = prng_below(&cluster->prng, members);
+    cluster_run(cluster, 2000 + prng_below(&cluster->prng, 1000));
+    cluster_kill_process(cluster, victim);
+    uint64_t death_ms = cluster->now_ms;
+    *ret_first_ms = NEVER_MS;
+    uint64_t all_ms = NEVER_MS;
+    while (all_ms == NEVER_MS && cluster->now_ms < death_ms + 60000) {
+        size_t dead_count = 0;
+        cluster_run(cluster, 10);
+        for (size_t i = 0; i < members; i++)
+            dead_count += i != victim && member_is_dead_or_left(cluster->hosts[i].table,
+                                                                cluster->hosts[victim].id);
+        if (dead_count > 0 && *ret_first_ms == NEVER_MS)
+            *ret_first_ms = cluster->now_ms - death_ms;
+        if (dead_count == members - 1)
+            all_ms = cluster->now_ms - death_ms;
+    }
+    cluster_free(cluster);
+    return all_ms;
+}
+
+/* Anybody's probe finds it: two a second reach each member, whatever the size, so now and then it
+ * takes a second until the first. From there it is some 200 ms. */
+START_TEST(test_death_that_the_host_answers_for)
+{
+    static const size_t sizes[] = {3, 5, 32, 64};
+    for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+        uint64_t first[TRIALS], all[TRIALS];
+        size_t trials = sizes[s] <= 5 ? 40 : 10;
+        char what[80];
+        for (size_t i = 0; i < trials; i++)
+            all[i] = refused_death_ms(sizes[s], 77 * sizes[s] + i, &first[i]);
+        (void)snprintf(what, sizeof(what), "N=%zu refused: death -> first holds it dead", sizes[s]);
+        (void)print_spread(what, first, trials);
+        (void)snprintf(what, sizeof(what), "N=%zu refused: death -> all hold it dead", sizes[s]);
+        struct spread spread = print_spread(what, all, trials);
+        ck_assert_uint_le(spread.median, 1000);
+        ck_assert_uint_le(spread.max, 2500);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("member detection");
@@ -117,6 +163,7 @@ int main(void)
     tcase_add_test(tcase, test_silent_death_of_one_of_five_at_ten_percent_loss);
     tcase_add_test(tcase, test_silent_death_in_other_sizes);
     tcase_add_test(tcase, test_silent_death_of_one_of_sixty_four);
+    tcase_add_test(tcase, test_death_that_the_host_answers_for);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
