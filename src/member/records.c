@@ -217,8 +217,10 @@ enum member_verdict record_receive(struct member_table *table, uint64_t from_nod
         verdict = take_equal(table, slot, value, direct, from_node, output);
     else
         verdict = take_older(table, slot, direct, from_address, via, output);
+    slot = roster_find(&table->roster, value->node);
     struct wire_accuse accuse;
-    if (verdict != MEMBER_FULL && stranger_met(table, value->node, &accuse))
+    if (slot != SLOT_NONE &&
+        stranger_met(table, &roster_at(&table->roster, slot)->record->value, &accuse))
         (void)accuse_receive(table, from_node, from_address, &accuse, output);
     if (direct && via == MEMBER_VIA_STREAM)
         exchange_met(table, from_node, output);

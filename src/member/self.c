@@ -155,7 +155,7 @@ enum member_verdict self_record(struct member_table *table, uint64_t from_node,
 {
     const struct wire_member *own = self_value(table);
     struct wire_accuse ignored;
-    (void)stranger_met(table, own->node, &ignored);
+    (void)stranger_met(table, own, &ignored);
     int age = record_compare_age(value, own);
     if (from_node == own->node)
         return MEMBER_REFUSED;

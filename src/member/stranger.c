@@ -58,13 +58,20 @@ void stranger_note(struct member_table *table, uint64_t node, uint64_t ask_node,
     }
 }
 
-bool stranger_met(struct member_table *table, uint64_t node, struct wire_accuse *ret_accuse)
+/* An accusation that cites what nobody has ever said stays unsettled: asked for again at once with
+ * each answer, it would go round at the speed of the network. */
+bool stranger_met(struct member_table *table, const struct wire_member *known,
+                  struct wire_accuse *ret_accuse)
 {
     for (int i = 0; i < STRANGERS_MAX; i++) {
         struct stranger *stranger = &table->strangers[i];
-        if (stranger->node != node)
+        if (stranger->node != known->node)
             continue;
         bool accused = stranger->accused;
+        struct wire_member cited = {.generation = stranger->accuse.generation,
+                                    .incarnation = stranger->accuse.incarnation};
+        if (accused && record_compare_age(&cited, known) > 0)
+            return false;
         *ret_accuse = stranger->accuse;
         *stranger = (struct stranger){.node = 0};
         reckon_due(table);

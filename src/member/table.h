@@ -243,8 +243,10 @@ bool accuse_put(struct member_table *table, uint32_t slot, struct buf *buf);
 void stranger_note(struct member_table *table, uint64_t node, uint64_t ask_node,
                    const struct address *ask_address, const struct wire_accuse *accuse,
                    uint32_t delay_ms);
-/* A record of `node` has come: forgets it, and gives the accusation that waited, if any. */
-bool stranger_met(struct member_table *table, uint64_t node, struct wire_accuse *ret_accuse);
+/* A record of a node has come, and `known` is what we hold now: forgets it, and gives the
+ * accusation that waited, if any; unless that cites a newer one still. */
+bool stranger_met(struct member_table *table, const struct wire_member *known,
+                  struct wire_accuse *ret_accuse);
 void stranger_run(struct member_table *table, struct member_output *output);
 
 /* ---- records.c */

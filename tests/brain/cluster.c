@@ -74,6 +74,7 @@ void cluster_step(struct cluster *cluster, size_t index, const struct event *eve
             note_answer(cluster, effect);
         else if (effect->kind == EFFECT_FATAL)
             ck_abort_msg("%s", (const char *)effect->text.data);
+        peer->pods_started += effect->kind == EFFECT_POD_START;
         if (effect->kind != EFFECT_PERSIST)
             continue;
         peer->written = effect->sequence;
@@ -106,7 +107,8 @@ void cluster_start(struct cluster *cluster, size_t index)
     config->self.name = (struct bytes){(const uint8_t *)names[index], 2};
     memcpy(config->self.address.ip, address.ip, sizeof(address.ip));
     config->self.address.port = address.port;
-    config->self.capacity = (struct wire_resources){.cpu_milli = 1000, .memory_bytes = 1 << 30};
+    config->self.capacity =
+        (struct wire_resources){.cpu_milli = 1000, .memory_bytes = 1 << 30, .pods = 10};
     config->seed = index + 1;
     config->joining = index != 0;
     for (size_t i = 0; i < cluster->peers_count; i++)

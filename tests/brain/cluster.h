@@ -29,6 +29,7 @@ struct peer {
     uint64_t written, persisted; /* sequences */
     uint64_t persisted_due_ms;   /* 0: nothing under way */
     uint64_t datagram_bytes, stream_bytes, records_written;
+    uint64_t pods_started;
 };
 
 struct answer {

@@ -208,7 +208,7 @@ START_TEST(test_a_chatty_origin_does_not_delay_the_others)
 }
 END_TEST
 
-/* Edge case "unbounded queue without peers". */
+/* Edge case "unbounded queue without peers". Fails without: the emptying in gossip_flushed. */
 START_TEST(test_alone_nothing_is_kept_and_limits_hold)
 {
     struct gossip *gossip = queue_of(100, 20000);
@@ -230,7 +230,8 @@ START_TEST(test_alone_nothing_is_kept_and_limits_hold)
 }
 END_TEST
 
-/* At the limit the most told goes, not the newest; one class cannot push out the other. */
+/* At the limit the most told goes, not the newest; one class cannot push out the other. Fails
+ * without: the choice in make_room. */
 START_TEST(test_at_the_limit_the_most_told_is_dropped)
 {
     struct gossip *gossip = queue_of(20, 1 << 20);

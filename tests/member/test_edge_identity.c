@@ -395,7 +395,8 @@ START_TEST(test_no_reply_loop_between_members_that_hold_each_other_dead)
 }
 END_TEST
 
-/* A newer peer's record has fields we do not know: they reach the others and the disk unharmed. */
+/* A newer peer's record has fields we do not know: they reach the others and the disk unharmed.
+ * Fails without: wire_read_unknown (reader.c). */
 START_TEST(test_unknown_fields_of_a_newer_version_survive)
 {
     static const uint8_t field[] = {0xcd, 0x01, 0x00, 0x2a}; /* key 256: 42 */
@@ -411,7 +412,8 @@ START_TEST(test_unknown_fields_of_a_newer_version_survive)
 }
 END_TEST
 
-/* Labels that do not fit a datagram travel by stream, and pings still work. */
+/* Labels that do not fit a datagram travel by stream, and pings still work. Fails without: the size
+ * of a datagram in send_message (send.c). */
 START_TEST(test_record_larger_than_a_datagram)
 {
     static uint8_t text[300];

@@ -17,6 +17,7 @@ static void assert_nobody_evicted(struct cluster *cluster)
                               "host %zu evicted host %zu", i, j);
 }
 
+/* Fails without: the case of nobody to probe (probe_round, probe.c). */
 START_TEST(test_one_member_alone)
 {
     struct cluster *cluster = cluster_new(1, 1);
@@ -32,7 +33,8 @@ START_TEST(test_one_member_alone)
 }
 END_TEST
 
-/* The survivor of two may declare the other dead, after the full window. */
+/* The survivor of two may declare the other dead, after the full window. Fails without: the rule
+ * for two in window_confirmations_wanted (window.c). */
 START_TEST(test_two_members)
 {
     struct cluster *cluster = cluster_of_joined(2, 2);
@@ -351,7 +353,8 @@ START_TEST(test_full_restart_with_every_peer_down_at_the_first_try)
 }
 END_TEST
 
-/* The disk knows only one of the others, as it was long ago: enough. */
+/* The disk knows only one of the others, as it was long ago: enough. Fails without: the contacts of
+ * member_start (table.c). */
 START_TEST(test_unflushed_snapshot)
 {
     struct cluster *cluster = cluster_of_joined(5, 13);
@@ -522,7 +525,8 @@ START_TEST(test_the_distance_of_any_two_is_estimated)
 }
 END_TEST
 
-/* The table is full: the newcomer is refused, and has its place when one of the dead can go. */
+/* The table is full: the newcomer is refused, and has its place when one of the dead can go. Fails
+ * without: the limit in make_room (records.c). */
 START_TEST(test_limit_of_members)
 {
     struct cluster *cluster = cluster_new(5, 17);

@@ -156,7 +156,8 @@ START_TEST(test_time_off_does_not_age_peers)
 }
 END_TEST
 
-/* Suspended in the middle of a suspicion: the window does not run out while we sleep. */
+/* Suspended in the middle of a suspicion: the window does not run out while we sleep. Fails
+ * without: the resumption in clock_enter (clock.c). */
 START_TEST(test_window_stands_still_while_we_sleep)
 {
     struct cluster *cluster = cluster_of_joined(2, 36);

@@ -144,6 +144,7 @@ START_TEST(other_clusters_other_keys_and_other_destinations_are_forged)
 }
 END_TEST
 
+/* Fails without: the refusal of unknown keys (datagram.c). */
 START_TEST(rotation_opens_old_and_new_until_the_old_is_removed)
 {
     struct error error = ERROR_INIT;
@@ -160,6 +161,7 @@ START_TEST(rotation_opens_old_and_new_until_the_old_is_removed)
 }
 END_TEST
 
+/* Fails without: the bits of the window (replay.c). */
 START_TEST(replays_and_earlier_lives_are_refused)
 {
     struct packet first = from_alice(bob.id, "one");
