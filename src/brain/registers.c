@@ -49,6 +49,13 @@ static void roster_changed(void *context, const struct register_roster *roster)
                   roster->next_count > 0 ? ", being changed" : "");
 }
 
+static uint64_t pick_peer(void *context)
+{
+    struct brain *brain = context;
+    struct member_view views[MEMBER_PICK_MAX];
+    return member_pick(brain->members, 1, 0, NULL, NULL, views) == 1 ? views[0].node : 0;
+}
+
 static const struct register_member *list_members(void *context, size_t *ret_count)
 {
     struct brain *brain = context;
@@ -128,6 +135,7 @@ static struct register_output output_of(struct brain *brain)
                                     .persist = persist,
                                     .reply = reply,
                                     .roster_changed = roster_changed,
+                                    .peer = pick_peer,
                                     .members = list_members};
 }
 

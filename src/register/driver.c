@@ -39,20 +39,34 @@ void driver_clear(struct driver *driver)
     *driver = (struct driver){.due_boot_ms = driver->due_boot_ms};
 }
 
-void roster_adopt(struct registers *registers, const struct register_roster *roster)
+static void persist_roster(struct registers *registers)
 {
     struct buf payload = BUF_INIT;
-    struct wire_roster wire = register_roster_to_wire(roster);
-    register_roster_validate(roster);
-    registers->roster = *roster;
+    struct wire_roster wire = register_roster_to_wire(&registers->roster);
     wire_roster_encode(&wire, &payload);
     registers->roster_sequence = registers->output->persist(
         registers->output->context, (struct bytes){(const uint8_t *)"r", 1},
         (struct bytes){payload.data, payload.size_bytes});
     buf_fini(&payload);
-    acceptor_forget_rosters(registers);
-    registers->stats.rosters++;
+}
+
+void roster_adopt(struct registers *registers, const struct register_roster *roster)
+{
+    uint64_t node = registers->config.node;
+    bool concerned =
+        register_roster_has(&registers->roster, node) || register_roster_has(roster, node);
+    register_roster_validate(roster);
+    registers->roster = *roster;
     registers->roster_told = false;
+    registers->stats.rosters++;
+    /* Who never had a vote can ask again after a restart: a change does not make everybody write.
+     */
+    if (concerned) {
+        persist_roster(registers);
+        acceptor_forget_rosters(registers);
+    } else {
+        roster_tell(registers);
+    }
     proposer_restart(registers);
     driver_clear(&registers->driver);
     if (registers->started)
@@ -103,25 +117,19 @@ void roster_take_query(struct registers *registers, uint64_t from,
     buf_fini(&payload);
 }
 
-static void query(struct registers *registers, const struct register_member *members,
-                  size_t members_count)
+static void query(struct registers *registers)
 {
     const struct register_roster *roster = &registers->roster;
-    size_t live_count = 0;
-    for (size_t i = 0; i < members_count; i++)
-        live_count += members[i].live && members[i].node != registers->config.node;
-    if (live_count == 0)
-        return;
-    uint64_t wanted = prng_below(&registers->prng, live_count);
     struct wire_roster_query query = {.origin = roster->origin,
                                       .resets = roster->resets,
                                       .epoch = roster->epoch,
                                       .voters_count = (uint8_t)roster->voters_count};
+    uint64_t peer = registers->output->peer(registers->output->context);
     struct buf payload = BUF_INIT;
+    if (peer == 0)
+        return;
     wire_put_roster_query(&payload, &query);
-    for (size_t i = 0; i < members_count; i++)
-        if (members[i].live && members[i].node != registers->config.node && wanted-- == 0)
-            send_now(registers, members[i].node, &payload);
+    send_now(registers, peer, &payload);
     buf_fini(&payload);
 }
 
@@ -353,33 +361,37 @@ static bool drive(struct registers *registers, const struct register_member *mem
     return changes;
 }
 
+/* Whether there is something to drive, or to found. */
+static bool look(struct registers *registers)
+{
+    size_t members_count = 0;
+    const struct register_member *members =
+        registers->output->members(registers->output->context, &members_count);
+    if (registers->roster.epoch != 0)
+        return drive(registers, members, members_count);
+    if (registers->now.boot_ms >= registers->start_boot_ms + FOUND_MS &&
+        is_first_of_many(registers, members, members_count))
+        roster_found(registers);
+    return true;
+}
+
 void roster_timer(struct registers *registers)
 {
     struct registers *r = registers;
     boot_ms_t now_ms = r->now.boot_ms;
-    bool drives_now = now_ms >= r->driver.due_boot_ms;
-    bool asks_now = now_ms >= r->query_due_boot_ms;
-    size_t members_count = 0;
-    if (!drives_now && !asks_now)
-        return;
-    const struct register_member *members = r->output->members(r->output->context, &members_count);
-    if (asks_now) {
+    if (now_ms >= r->query_due_boot_ms) {
         uint64_t period_ms = r->roster.epoch == 0 ? QUERY_FAST_MS : QUERY_SLOW_MS;
         r->query_due_boot_ms =
             now_ms + prng_between(&r->prng, period_ms, period_ms + period_ms / 4);
-        query(r, members, members_count);
+        query(r);
     }
-    if (!drives_now)
+    if (now_ms < r->driver.due_boot_ms)
         return;
-    bool soon = true;
-    if (r->roster.epoch != 0)
-        soon = drive(r, members, members_count);
-    else if (now_ms >= r->start_boot_ms + FOUND_MS && is_first_of_many(r, members, members_count))
-        roster_found(r);
-    bool votes = register_roster_is_voter(&r->roster, r->config.node);
-    r->driver.due_boot_ms = now_ms + (soon    ? DRIVER_PERIOD_MS
-                                      : votes ? DRIVER_LOOK_MS
-                                              : DRIVER_IDLE_MS);
+    bool idle = r->roster.epoch != 0 && !register_roster_is_voter(&r->roster, r->config.node);
+    bool soon = !idle && look(r);
+    r->driver.due_boot_ms = now_ms + (idle   ? DRIVER_IDLE_MS
+                                      : soon ? DRIVER_PERIOD_MS
+                                             : DRIVER_LOOK_MS);
 }
 
 boot_ms_t roster_deadline(const struct registers *registers)

@@ -187,6 +187,13 @@ static const struct register_member *list_members(void *context, size_t *ret_cou
     return trial->members;
 }
 
+static uint64_t pick_peer(void *context)
+{
+    struct trial *trial = context;
+    uint32_t other = (uint32_t)prng_below(&trial->prng, trial->nodes_count);
+    return other == trial->acting ? 0 : trial->nodes[other].id;
+}
+
 static void take_reply(void *context, const struct register_result *result)
 {
     client_reply(context, result);
@@ -199,6 +206,7 @@ void node_output_init(struct trial *trial)
                                              .persist = take_persist,
                                              .reply = take_reply,
                                              .roster_changed = roster_changed,
+                                             .peer = pick_peer,
                                              .members = list_members};
 }
 

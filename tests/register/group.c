@@ -88,6 +88,14 @@ static void take_roster(void *context, const struct register_roster *roster)
     register_roster_validate(roster);
 }
 
+/* In turn. */
+static uint64_t take_peer(void *context)
+{
+    struct group *group = context;
+    uint32_t peer = (uint32_t)(group->now_ms / 7) % group->count;
+    return peer == group->acting || group->nodes[peer].cut ? 0 : group->nodes[peer].id;
+}
+
 static const struct register_member *take_members(void *context, size_t *ret_count)
 {
     struct group *group = context;
@@ -108,6 +116,7 @@ static struct register_output output_of(struct group *group)
                                     .persist = take_persist,
                                     .reply = take_reply,
                                     .roster_changed = take_roster,
+                                    .peer = take_peer,
                                     .members = take_members};
 }
 

@@ -317,6 +317,27 @@ START_TEST(one_node_founds_and_the_roster_grows)
 }
 END_TEST
 
+START_TEST(who_has_no_vote_writes_nothing_when_the_roster_changes)
+{
+    struct group *group = group_new(6, 0);
+    group->nodes[4].gone = group->nodes[5].gone = true;
+    group_run(group, 40000);
+    uint32_t writers_count = 0;
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct register_roster *roster = registers_roster(group->nodes[i].registers);
+        ck_assert_uint_eq(roster->voters_count, 3);
+        writers_count += group->nodes[i].disk_count > 0;
+        ck_assert_int_eq(group->nodes[i].disk_count > 0,
+                         register_roster_is_voter(roster, group->nodes[i].id));
+    }
+    ck_assert_uint_eq(writers_count, 3);
+    group_restart(group, 5);
+    ck_assert_uint_eq(registers_roster(group->nodes[5].registers)->epoch, 0);
+    ck_outcome(group_write(group, 5, "r/a", "one", -1), REGISTER_DONE); /* it asks, and goes on */
+    group_free(group);
+}
+END_TEST
+
 START_TEST(a_minority_never_changes_the_roster)
 {
     struct group *group = group_new(5, 3);
@@ -481,6 +502,7 @@ int main(void)
     tcase_add_test(tcase, a_list_has_all_keys_in_order);
     tcase_add_test(tcase, what_breaks_a_limit_is_refused);
     tcase_add_test(tcase, one_node_founds_and_the_roster_grows);
+    tcase_add_test(tcase, who_has_no_vote_writes_nothing_when_the_roster_changes);
     tcase_add_test(tcase, a_minority_never_changes_the_roster);
     tcase_add_test(tcase, a_lost_voter_is_replaced_by_the_others);
     tcase_add_test(tcase, a_joint_roster_that_gets_nowhere_is_given_up);

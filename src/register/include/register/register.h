@@ -98,6 +98,8 @@ struct register_output {
     void (*reply)(void *context, const struct register_result *result);
     /* A new roster: peers should hear of it. */
     void (*roster_changed)(void *context, const struct register_roster *roster);
+    /* A random live member but ourselves; 0: there is none. */
+    uint64_t (*peer)(void *context);
     /* Who is there, in node id order; valid until the next call. */
     const struct register_member *(*members)(void *context, size_t *ret_count);
 };
