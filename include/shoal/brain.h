@@ -100,6 +100,12 @@ enum brain_verb {
     BRAIN_REGISTER, /* what `strong` says, of the register `key`; answered with a
                        wire_register_answer */
     BRAIN_DELETE, /* object, or a single pod "pods/ns/name" that a workload owns (it is replaced) */
+    /* The cluster's key ring, step by step (proto/keys.md 4). */
+    BRAIN_KEY_INSTALL, /* ring_key: brings it in; ERROR_CONFLICT: another one is being brought in */
+    BRAIN_KEY_USE, /* key_id seals from now on; ERROR_UNAVAILABLE while a living member lacks it */
+    BRAIN_KEY_REMOVE, /* key_id opens nothing any more; ERROR_UNAVAILABLE while a living member
+                         seals with it, ERROR_CONFLICT when it would lock a member out that is away
+                         (unless `force`) */
 };
 
 /* Strong registers and leases (proto/registers.md): each answer needs a majority of the roster's
@@ -150,6 +156,9 @@ struct brain_request {
      * (0: BRAIN_ACK_TIMEOUT_MS): the write stands all the same. */
     enum brain_ack ack;
     uint32_t ack_timeout_ms;
+    const struct wire_ring_key *ring_key; /* fingerprint, id, created_wall_ms, secret */
+    uint8_t key_id;
+    bool force;
 };
 
 struct event {
@@ -158,6 +167,8 @@ struct event {
     struct address address;
     bool refused;
     struct bytes payload;
+    uint8_t key_id; /* of a datagram or stream: the cluster's key it came under; 0: not told */
+    bool by_token;  /* of a stream: the sender holds a join token, not the key */
     uint64_t sequence;
     const struct address *seeds;
     size_t seeds_count;
@@ -220,6 +231,7 @@ struct brain_member {
     enum brain_member_status status;
     bool self;
     bool evictable; /* its claims may be taken over */
+    bool banned;
     bool claims_complete;
     boot_ms_t since_boot_ms;               /* in this status since */
     boot_ms_t last_heard_boot_ms;          /* any authenticated packet; 0: never */
@@ -246,6 +258,13 @@ bool brain_latency_us(const struct brain *brain, uint64_t a, uint64_t b, uint32_
 /* Where this member is, as it tells the others. */
 struct wire_coordinate brain_coordinate(const struct brain *brain);
 
+/* Keys of the objects that ban a node: this, then its id in 16 hex digits. */
+#define BRAIN_BAN_PREFIX "bans.shoal.dev//"
+/* The node that a key under BRAIN_BAN_PREFIX names; 0: none. */
+uint64_t brain_ban_node(const char *key);
+/* O(log n). */
+bool brain_is_banned(const struct brain *brain, uint64_t node);
+
 /* Claims of living members (void ones are left out), in (workload, ordinal, node, pod) order. */
 typedef bool (*brain_claim_visit)(void *context, const struct wire_claim *claim);
 void brain_each_claim(const struct brain *brain, brain_claim_visit visit, void *context);
@@ -258,12 +277,33 @@ const struct wire_claim *brain_claim_of_pod(const struct brain *brain,
 const char *brain_why_pending(struct brain *brain, const uint8_t workload_uid[static 16],
                               uint32_t ordinal, char *text, size_t text_bytes_max);
 
+#define BRAIN_KEYS_MAX 8
+
+/* The keys of an encoded key_ring that count, the one that seals first, as the brain would choose
+ * them. ERROR_CORRUPT: it does not decode, or has none. */
+int brain_keys_decode(struct bytes ring, struct wire_ring_key ret_keys[BRAIN_KEYS_MAX],
+                      size_t *ret_count, struct error *error);
+
+/* The live keys, the one that seals first. Who has confirmed one says so in its member record. */
+struct brain_key {
+    uint8_t id;
+    uint64_t fingerprint;
+    bool seals;
+    bool used; /* seals, or has sealed; else it was only brought in */
+    wall_ms_t created_wall_ms;
+};
+typedef bool (*brain_key_visit)(void *context, const struct brain_key *key);
+void brain_each_key(const struct brain *brain, brain_key_visit visit, void *context);
+/* A key of that id was in the ring and is not any more. */
+bool brain_key_was_removed(const struct brain *brain, uint8_t key_id);
+
 struct brain_stats {
     uint64_t datagrams_received, streams_received,
         messages_refused;    /* refused: did not decode or made no sense */
     uint64_t versions_ahead; /* of a writer whose clock was more than 500 ms ahead of ours */
     uint64_t versions_ahead_refused; /* more than a day */
     uint64_t records_forged;         /* member records that their subject did not sign */
+    uint64_t banned_refused;         /* messages of banned nodes, and records about them */
     uint64_t records_implausible; /* claims and the like that the node named cannot have written */
     uint64_t refused_by_verdict[16]; /* index: enum wire_verdict */
     uint64_t probes_sent, probes_failed, suspicions_raised, refutations, deaths_declared;

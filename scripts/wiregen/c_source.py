@@ -168,10 +168,11 @@ def dump_value(value, name):
         return f"wire_dump_enum(out, wire_{value.type}_name({name}), {name});"
     if value.kind == "text":
         return f"wire_dump_text(out, {name});"
+    dump = "wire_dump_secret" if value.secret else "wire_dump_bytes"
     if value.kind == "bytes":
-        return f"wire_dump_bytes(out, {name});"
+        return f"{dump}(out, {name});"
     if value.kind == "fixed":
-        return f"wire_dump_bytes(out, (struct bytes){{{name}, sizeof({name})}});"
+        return f"{dump}(out, (struct bytes){{{name}, sizeof({name})}});"
     return f"wire_{value.type}_dump(&{name}, out);"
 
 

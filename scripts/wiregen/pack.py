@@ -122,6 +122,8 @@ def dump_value(value, data):
         return "true" if data else "false"
     if value.kind == "text":
         return dump_text(data)
+    if value.secret:
+        return f"({len(data)} secret bytes)"
     if value.kind in ("bytes", "fixed"):
         return dump_bytes(data)
     if value.kind == "struct":

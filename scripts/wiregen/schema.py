@@ -58,6 +58,7 @@ class Value:
     size_bytes: int = 0  # of a fixed one
     open: bool = False
     show_hex: bool = False  # in dumps: ids and hashes, with all their digits
+    secret: bool = False  # in dumps: only its size
 
 
 @dataclass
@@ -334,7 +335,7 @@ def resolve_value(loader, place, table, type_name, enums, structs):
     for attribute, allowed in (("min", numeric), ("max", numeric), ("bytes", type_name == "bytes"),
                                ("max_bytes", type_name in ("text", "bytes")),
                                ("min_bytes", type_name in ("text", "bytes")), ("open", type_name in enums),
-                               ("show", type_name in UNSIGNED_BITS)):
+                               ("show", type_name in UNSIGNED_BITS or type_name == "bytes")):
         if attribute in table and not allowed:
             loader.fail(place, f"{attribute}: has no meaning for '{type_name}'")
     if numeric:
@@ -367,6 +368,9 @@ def resolve_number(loader, place, table, type_name):
 
 def resolve_run(loader, place, table, type_name):
     """Text or bytes: a fixed size or a limit."""
+    secret = "show" in table
+    if secret and table["show"] != "secret":
+        loader.fail(place, 'show: expected "secret" (hex is the default)')
     if "bytes" in table:
         size = table["bytes"]
         if not is_int(size) or not 1 <= size <= FIXED_BYTES_MAX:
@@ -374,7 +378,7 @@ def resolve_run(loader, place, table, type_name):
         elif "max_bytes" in table or "min_bytes" in table:
             loader.fail(place, "bytes: a fixed size excludes max_bytes and min_bytes")
         else:
-            return Value("fixed", type_name, size_bytes=size)
+            return Value("fixed", type_name, size_bytes=size, secret=secret)
         return None
     bound = TEXT_BYTES_MAX if type_name == "text" else BYTES_MAX
     most, least = table.get("max_bytes"), table.get("min_bytes", 0)
@@ -384,7 +388,7 @@ def resolve_run(loader, place, table, type_name):
     if not is_int(least) or not 0 <= least <= most:
         loader.fail(place, "min_bytes: expected 0..max_bytes")
         return None
-    return Value(type_name, type_name, min_bytes=least, max_bytes=most)
+    return Value(type_name, type_name, min_bytes=least, max_bytes=most, secret=secret)
 
 
 def resolve_default(loader, place, table, value, is_list, required):

@@ -21,6 +21,7 @@ static const struct account accounts[] = {
     COUNTER(versions_ahead, "versionsAhead", "Versions written by a clock ahead of this one."),
     COUNTER(versions_ahead_refused, "versionsAheadRefused",
             "Versions refused: their writer's clock is a day ahead."),
+    COUNTER(banned_refused, "bannedRefused", "Messages of banned nodes, and records about them."),
     COUNTER(probes_sent, "probesSent", "Members probed."),
     COUNTER(probes_failed, "probesFailed", "Probes that nobody answered."),
     COUNTER(verifications, "verifications", "Accusations by others that were looked into."),

@@ -136,6 +136,11 @@ boot_ms_t traces_deadline(const struct api *api);
  */
 void relay(struct api_connection *connection, uint64_t node, const char *who);
 uint64_t relay_self(struct api *api);
+void keys_list(struct api_connection *connection);
+void keys_step(struct api_connection *connection);
+void bans_list(struct api_connection *connection);
+void bans_put(struct api_connection *connection, const char *name);
+void bans_delete(struct api_connection *connection, const char *name);
 void metrics_handle(struct api_connection *connection);
 bool discovery_handle(struct api_connection *connection);
 

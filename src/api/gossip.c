@@ -40,15 +40,15 @@ static bool add_member(void *context, const struct brain_member *member)
     address.port = member->record->address.port;
     memcpy(address.ip, member->record->address.ip, sizeof(address.ip));
     (void)address_format(&address, text);
-    json_t *json =
-        json_pack("{s:o, s:o, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b}", "id",
-                  id_of(member->node), "name", present_text(member->record->name), "address", text,
-                  "state", brain_member_status_name(member->status), "self", (int)member->self,
-                  "generation", (json_int_t)member->record->generation, "incarnation",
-                  (json_int_t)member->record->incarnation, "rttUs", (json_int_t)member->rtt_us,
-                  "inStateForMs", (json_int_t)(now_boot_ms - member->since_boot_ms), "accusers",
-                  accusers, "software", present_text(member->record->software), "claimsComplete",
-                  (int)member->claims_complete);
+    json_t *json = json_pack(
+        "{s:o, s:o, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b}", "id", id_of(member->node),
+        "name", present_text(member->record->name), "address", text, "state",
+        member->banned ? "banned" : brain_member_status_name(member->status), "self",
+        (int)member->self, "generation", (json_int_t)member->record->generation, "incarnation",
+        (json_int_t)member->record->incarnation, "rttUs", (json_int_t)member->rtt_us,
+        "inStateForMs", (json_int_t)(now_boot_ms - member->since_boot_ms), "accusers", accusers,
+        "software", present_text(member->record->software), "claimsComplete",
+        (int)member->claims_complete);
     add_ago(json, "lastHeardMsAgo", now_boot_ms, member->last_heard_boot_ms);
     add_ago(json, "digestEqualMsAgo", now_boot_ms, member->digest_equal_boot_ms);
     add_ago(json, "digestDiffersMsAgo", now_boot_ms, member->digest_differs_boot_ms);
@@ -96,6 +96,7 @@ static json_t *refused_of(const struct api_host *host, const struct brain_stats 
     add_reason(refused, "messages", "nonsense", stats->messages_refused - undecoded);
     add_reason(refused, "records", "forged", stats->records_forged);
     add_reason(refused, "records", "implausible", stats->records_implausible);
+    add_reason(refused, "messages", "banned", stats->banned_refused);
     return refused;
 }
 

@@ -43,6 +43,13 @@ void route_headers(struct api_connection *connection)
         images_load_begin(connection);
 }
 
+/* /shoal/v1/nodes/NAME/ban */
+static bool is_ban(const struct request *request)
+{
+    return request->parts_count == 5 && is(request, 1, "v1") && is(request, 2, "nodes") &&
+           is(request, 4, "ban");
+}
+
 static void route_shoal(struct api_connection *connection)
 {
     const struct request *request = &connection->request;
@@ -54,6 +61,16 @@ static void route_shoal(struct api_connection *connection)
     else if (is(request, 1, "v1") && is(request, 2, "roster") && is(request, 3, "reset") &&
              request->method == HTTP_POST)
         roster_reset_handle(connection);
+    else if (is(request, 1, "v1") && is(request, 2, "keys") && request->method == HTTP_GET)
+        keys_list(connection);
+    else if (is(request, 1, "v1") && is(request, 2, "keys") && request->method == HTTP_POST)
+        keys_step(connection);
+    else if (is(request, 1, "v1") && is(request, 2, "bans") && request->method == HTTP_GET)
+        bans_list(connection);
+    else if (is_ban(request) && request->method == HTTP_PUT)
+        bans_put(connection, request->parts[3]);
+    else if (is_ban(request) && request->method == HTTP_DELETE)
+        bans_delete(connection, request->parts[3]);
     else
         respond_failure(connection, 404, "NotFound", NULL, "%s is not served", request->path);
 }

@@ -45,6 +45,7 @@ struct brain *brain_new(const struct brain_config *config, struct instant now)
     brain->sync_boot_ms = BOOT_MS_NEVER;
     brain->first_exchange_boot_ms = BOOT_MS_NEVER;
     brain->claims_complete_boot_ms = BOOT_MS_NEVER;
+    brain->keys.look_boot_ms = BOOT_MS_NEVER;
     brain->members_changed = true;
     brain->candidates_stale = true;
     prng_seed(&brain->prng, config->seed);
@@ -74,6 +75,7 @@ void brain_free(struct brain *brain)
     mem_free(brain->replies);
     mem_free(brain->resumables);
     mem_free(brain->candidates);
+    mem_free(brain->bans.nodes);
     mem_free(brain->digests);
     control_free(brain->control);
     registers_free(brain->registers);
@@ -145,6 +147,8 @@ int brain_restore(struct brain *brain, enum effect_table table, struct bytes key
         return strong_restore(brain, key, payload)
                    ? 0
                    : error_set(error, ERROR_CORRUPT, "a register on disk does not decode");
+    case EFFECT_TABLE_KEYS:
+        return keys_restore(brain, payload, error);
     }
     UNREACHABLE();
 }
@@ -246,6 +250,7 @@ static void dispatch(struct brain *brain, const struct event *event)
         brain->started = true;
         swim_start(brain);
         strong_start(brain);
+        bans_apply(brain);
         return;
     case EVENT_TIMER:
         return;
@@ -253,8 +258,7 @@ static void dispatch(struct brain *brain, const struct event *event)
     case EVENT_STREAM:
         brain->stats.datagrams_received += event->kind == EVENT_DATAGRAM;
         brain->stats.streams_received += event->kind == EVENT_STREAM;
-        receive_payload(brain, event->node, &event->address, event->payload,
-                        event->kind == EVENT_STREAM);
+        receive_payload(brain, event);
         return;
     case EVENT_UNREACHABLE:
         member_unreachable(brain->members, brain->now, &event->address, event->refused,
@@ -285,6 +289,7 @@ static void dispatch(struct brain *brain, const struct event *event)
     case EVENT_PERSISTED:
         ASSERT(event->sequence <= brain->persist_sequence);
         brain->persisted_sequence = event->sequence;
+        keys_persisted(brain);
         replies_release(brain);
         strong_persisted(brain);
         return;
@@ -308,6 +313,8 @@ static void settle(struct brain *brain)
     if (may_heal != brain->could_heal || brain->members_changed)
         control_members_changed(brain->control, brain->now.boot_ms);
     brain->could_heal = may_heal;
+    if (brain->members_changed)
+        keys_members_changed(brain);
     brain->candidates_stale = brain->candidates_stale || brain->members_changed;
     brain->members_changed = false;
     if (control_has_work(brain->control, brain->now.boot_ms)) {
@@ -316,6 +323,7 @@ static void settle(struct brain *brain)
         control_run(brain->control, &view, &output);
     }
     acks_settle(brain);
+    keys_look(brain);
     swim_sync_due(brain);
     swim_flush_rumours(brain);
 }
@@ -355,5 +363,6 @@ boot_ms_t brain_deadline(const struct brain *brain)
     deadline = earlier(deadline, brain->sync_boot_ms);
     deadline = earlier(deadline, brain->claims_complete_boot_ms);
     deadline = earlier(deadline, acks_deadline(brain));
+    deadline = earlier(deadline, keys_deadline(brain));
     return earlier(deadline, swim_hold_deadline(brain));
 }

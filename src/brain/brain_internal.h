@@ -8,6 +8,7 @@
 #include "gossip/heard.h"
 #include "member/member.h"
 #include "register/register.h"
+#include "ring.h"
 #include "shoal/brain.h"
 #include "store/claims.h"
 #include "store/objects.h"
@@ -63,6 +64,25 @@ struct resumable {
 struct digest_seen {
     uint64_t node;
     boot_ms_t equal_boot_ms, differs_boot_ms;
+};
+
+/* `durable` is what counts: what was in `ring` when it was last on the disk. */
+struct keys {
+    bool present; /* else this brain runs without: nothing is sealed for it */
+    struct ring ring, durable;
+    uint64_t pending_sequence; /* `ring` is being written; 0: it is `durable` */
+    boot_ms_t look_boot_ms;    /* for members whose keys differ; BOOT_MS_NEVER: none does */
+    boot_ms_t lost_boot_ms;    /* not before: for the lost */
+    boot_ms_t answer_boot_ms;  /* not before: to one that seals under an older key */
+};
+
+#define BANS_MAX 4096
+
+/* Sorted. */
+struct bans {
+    uint64_t *nodes;
+    size_t count, capacity;
+    bool overflowed;
 };
 
 struct brain {
@@ -124,6 +144,9 @@ struct brain {
     size_t candidates_count, candidates_capacity;
     size_t unknown_count; /* members known from before that have not been heard yet */
 
+    struct keys keys;
+    struct bans bans;
+    bool expelled;          /* we are banned ourselves */
     uint64_t leave_request; /* answered when the good-bye is told; 0: none */
     struct brain_stats stats;
 };
@@ -165,10 +188,28 @@ bool strong_receive(struct brain *brain, uint64_t node, const struct wire_messag
 void strong_request(struct brain *brain, const struct brain_request *request);
 void strong_persisted(struct brain *brain);
 void strong_timer(struct brain *brain);
+/* ---- keys.c */
+int keys_restore(struct brain *brain, struct bytes payload, struct error *error);
+/* More is on the disk. */
+void keys_persisted(struct brain *brain);
+/* False: it makes no sense here. */
+bool keys_take(struct brain *brain, uint64_t node, const struct wire_key_ring *theirs);
+bool keys_requested(struct brain *brain, uint64_t node, const struct address *address);
+/* A packet of the node came sealed under that key. */
+void keys_heard(struct brain *brain, uint64_t node, uint8_t key_id);
+void keys_members_changed(struct brain *brain);
+void keys_look(struct brain *brain);
+boot_ms_t keys_deadline(const struct brain *brain);
+int keys_change(struct brain *brain, const struct brain_request *request, struct error *error);
+
+/* ---- bans.c */
+/* The objects have changed. */
+void bans_apply(struct brain *brain);
+/* It is a record of a banned node: counted, to be dropped. */
+bool bans_void(struct brain *brain, const struct wire_message *message);
 
 /* ---- receive.c */
-void receive_payload(struct brain *brain, uint64_t node, const struct address *address,
-                     struct bytes payload, bool stream);
+void receive_payload(struct brain *brain, const struct event *event);
 
 /* ---- digests.c */
 /* A digest of `node` came; nothing happens for one that is no member. O(log n), a new one O(n). */

@@ -99,6 +99,8 @@ static bool take_any_record(struct brain *brain, const struct wire_message *mess
 static bool take(struct brain *brain, uint64_t node, const struct address *address,
                  const struct wire_message *message, struct bytes encoded, struct buf *answer)
 {
+    if (bans_void(brain, message))
+        return true;
     switch (message->type) {
     case WIRE_MESSAGE_OBJECT:
     case WIRE_MESSAGE_CLAIM:
@@ -106,6 +108,10 @@ static bool take(struct brain *brain, uint64_t node, const struct address *addre
     case WIRE_MESSAGE_NODE_STATUS:
         if (take_any_record(brain, message, answer))
             gossip_heard_note(brain->heard, brain->now, encoded);
+        return true;
+    case WIRE_MESSAGE_KEY_RING:
+        if (answer == NULL || !keys_take(brain, node, &message->as.key_ring))
+            brain->stats.messages_refused++;
         return true;
     case WIRE_MESSAGE_DIGEST:
     case WIRE_MESSAGE_SUMMARIES:
@@ -149,16 +155,42 @@ static bool take(struct brain *brain, uint64_t node, const struct address *addre
     }
 }
 
-void receive_payload(struct brain *brain, uint64_t node, const struct address *address,
-                     struct bytes payload, bool stream)
+/* Who comes with a token is no member yet, and gets the keys, nothing else. */
+static void receive_guest(struct brain *brain, const struct event *event)
+{
+    struct wire_message message;
+    size_t consumed_bytes = 0;
+    wire_arena_reset(&brain->arena);
+    enum wire_verdict verdict =
+        wire_message_decode(event->payload, &brain->arena, &message, &consumed_bytes);
+    bool asks = verdict == WIRE_OK && message.type == WIRE_MESSAGE_KEY_REQUEST &&
+                message.as.key_request.node == event->node;
+    if (!asks || !keys_requested(brain, event->node, &event->address))
+        brain->stats.messages_refused++;
+}
+
+void receive_payload(struct brain *brain, const struct event *event)
 {
     struct buf answer = BUF_INIT;
     struct address known;
+    uint64_t node = event->node;
+    const struct address *address = &event->address;
+    struct bytes payload = event->payload;
+    bool stream = event->kind == EVENT_STREAM;
+    if (brain_is_banned(brain, node)) {
+        brain->stats.banned_refused++;
+        return;
+    }
+    if (event->by_token) {
+        receive_guest(brain, event);
+        return;
+    }
     member_heard(brain->members, brain->now, node, address,
                  stream ? MEMBER_VIA_STREAM : MEMBER_VIA_DATAGRAM, &brain->member_output);
     if (stream && swim_address(brain, node, &known))
         address = &known; /* a stream comes from an ephemeral port */
     swim_carry_out(brain);
+    keys_heard(brain, node, event->key_id);
     wire_arena_reset(&brain->arena);
     brain->spread_left = stream ? SPREAD_STREAM_MAX : UINT32_MAX;
     while (payload.size_bytes > 0) {

@@ -15,7 +15,7 @@ struct control_view control_view_of(struct brain *brain)
         .members = brain->candidates,
         .members_count = brain->candidates_count,
         .may_heal = swim_may_heal(brain),
-        .leaving = brain->leaving,
+        .leaving = brain->leaving || brain->expelled,
     };
 }
 
@@ -169,6 +169,8 @@ static void mark(struct brain *brain, const struct store_change *change)
             is_workload_key(change->key))
             control_object_changed(brain->control, change->object->uid, change->key, now_boot_ms);
         control_name_changed(brain->control, change->key, now_boot_ms);
+        if (brain->started && brain_ban_node(change->key) != 0)
+            bans_apply(brain);
     } else if (change->type == WIRE_MESSAGE_NODE_STATUS) {
         const struct wire_node_status *status =
             store_node_status(brain->store, change->node_status->node);

@@ -143,6 +143,34 @@ static bool evict_pod(struct brain *brain, const struct brain_request *request)
     return true;
 }
 
+static bool full(const struct brain *brain, struct error *error)
+{
+    if (brain->replies_count < REPLIES_MAX && !acks_full(brain))
+        return false;
+    (void)error_set(error, ERROR_LIMIT, "%d writes wait for the disk already; try again",
+                    REPLIES_MAX);
+    return true;
+}
+
+/* ---- the key ring */
+
+static bool is_about_keys(enum brain_verb verb)
+{
+    return verb == BRAIN_KEY_INSTALL || verb == BRAIN_KEY_USE || verb == BRAIN_KEY_REMOVE;
+}
+
+static void change_keys(struct brain *brain, const struct brain_request *request)
+{
+    struct error error = ERROR_INIT;
+    struct buf nothing = BUF_INIT;
+    if (full(brain, &error) || keys_change(brain, request, &error) < 0) {
+        reply_error(brain, request->id, &error);
+        return;
+    }
+    reply_when_durable(brain, request->id, &nothing);
+    replies_release(brain);
+}
+
 /* ---- writes */
 
 /* What the others must have: the version that was written, or that stands already. */
@@ -161,6 +189,10 @@ static void wait_for_others(struct brain *brain, const struct brain_request *req
 void request_take(struct brain *brain, const struct brain_request *request)
 {
     ASSERT(request->id != 0);
+    if (is_about_keys(request->verb)) {
+        change_keys(brain, request);
+        return;
+    }
     if (request->verb == BRAIN_REGISTER) {
         strong_request(brain, request);
         return;
@@ -169,9 +201,7 @@ void request_take(struct brain *brain, const struct brain_request *request)
     const struct store_object *current = store_object(brain->store, request->key);
     if (request->verb == BRAIN_DELETE && current == NULL && evict_pod(brain, request))
         return;
-    if (brain->replies_count >= REPLIES_MAX || acks_full(brain)) {
-        (void)error_set(&error, ERROR_LIMIT, "%d writes wait for the disk already; try again",
-                        REPLIES_MAX);
+    if (full(brain, &error)) {
         reply_error(brain, request->id, &error);
         return;
     }

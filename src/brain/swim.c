@@ -119,7 +119,7 @@ static bool start_hold_over(const struct brain *brain)
 
 bool swim_may_heal(const struct brain *brain)
 {
-    return brain->adoption_done && brain->synced && !brain->leaving &&
+    return brain->adoption_done && brain->synced && !brain->leaving && !brain->expelled &&
            !member_is_holding(brain->members) &&
            (brain->unknown_count == 0 || start_hold_over(brain));
 }

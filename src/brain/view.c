@@ -104,6 +104,7 @@ static struct brain_member member_of_view(const struct brain *brain, const struc
         .status = (enum brain_member_status)view->status,
         .self = view->self,
         .evictable = view->evictable,
+        .banned = brain_is_banned(brain, view->node),
         .claims_complete = status != NULL && status->claims_complete,
         .since_boot_ms = view->since_boot_ms,
         .last_heard_boot_ms = view->last_heard_boot_ms,

@@ -34,6 +34,7 @@ void help_command(const struct cli *cli, const struct cli_command *command, FILE
 extern const struct cli_command command_apply, command_delete, command_get, command_describe,
     command_status, command_gossip_status, command_gossip_trace, command_lease_list,
     command_lease_show, command_lease_reset, command_logs, command_image_load, command_image_list,
+    command_key_list, command_key_rotate, command_key_revoke, command_node_ban, command_node_unban,
     command_version, command_help, command_completion;
 
 #endif

@@ -84,6 +84,19 @@ void effects_stream(struct effects *effects, uint64_t node, const struct address
     effect->payload = copy(effects, payload);
 }
 
+void effects_stream_under(struct effects *effects, uint64_t node, const struct address *address,
+                          uint8_t key_id, struct bytes payload)
+{
+    effects_stream(effects, node, address, payload);
+    effects->items[effects->count - 1].key_id = key_id;
+}
+
+void effects_keys(struct effects *effects, struct bytes ring)
+{
+    ASSERT(ring.size_bytes > 0);
+    append(effects, EFFECT_KEYS)->payload = copy(effects, ring);
+}
+
 void effects_persist(struct effects *effects, uint64_t sequence, enum effect_table table,
                      struct bytes key, struct bytes payload)
 {
@@ -182,9 +195,9 @@ uint64_t effects_hash(const struct effects *effects, uint64_t hash)
 {
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->items[i];
-        const uint64_t words[] = {effect->kind,        effect->table,       effect->code,
-                                  effect->node,        effect->request,     effect->sequence,
-                                  effect->duration_ms, effect->address.port};
+        const uint64_t words[] = {effect->kind,        effect->table,        effect->code,
+                                  effect->node,        effect->request,      effect->sequence,
+                                  effect->duration_ms, effect->address.port, effect->key_id};
         hash = hash64(words, sizeof(words), hash);
         hash = hash64(effect->address.ip, sizeof(effect->address.ip), hash);
         hash = hash64(effect->pod_uid, sizeof(effect->pod_uid), hash);

@@ -15,13 +15,25 @@
 
 /* ---- packets */
 
-static void on_datagram(void *context, uint64_t from_id, const struct address *from, bool to_anyone,
-                        struct bytes payload)
+static void on_datagram(void *context, const struct net_origin *from, struct bytes payload)
 {
-    (void)to_anyone;
-    agent_step(context,
-               &(struct event){
-                   .kind = EVENT_DATAGRAM, .node = from_id, .address = *from, .payload = payload});
+    agent_step(context, &(struct event){.kind = EVENT_DATAGRAM,
+                                        .node = from->id,
+                                        .address = from->address,
+                                        .key_id = from->key_id,
+                                        .payload = payload});
+}
+
+static bool admits(void *context, uint64_t id)
+{
+    const struct agent *agent = context;
+    return agent->brain == NULL || !brain_is_banned(agent->brain, id);
+}
+
+static void on_unknown_key(void *context, const struct address *from, uint64_t sender_id,
+                           uint8_t key_id)
+{
+    keys_unknown(context, from, sender_id, key_id);
 }
 
 static void on_unreachable(void *context, const struct address *address, int errnum)
@@ -31,12 +43,14 @@ static void on_unreachable(void *context, const struct address *address, int err
                                         .refused = errnum == ECONNREFUSED});
 }
 
-static void on_stream_message(void *context, uint64_t from_id, const struct address *from,
-                              struct bytes message)
+static void on_stream_message(void *context, const struct net_origin *from, struct bytes message)
 {
-    agent_step(context,
-               &(struct event){
-                   .kind = EVENT_STREAM, .node = from_id, .address = *from, .payload = message});
+    agent_step(context, &(struct event){.kind = EVENT_STREAM,
+                                        .node = from->id,
+                                        .address = from->address,
+                                        .key_id = from->key_id,
+                                        .by_token = from->by_token,
+                                        .payload = message});
 }
 
 static void on_stream_failed(void *context, uint64_t to_id, const struct address *address,
@@ -62,6 +76,8 @@ static int open_net(struct agent *agent, struct error *error)
         .on_stream_failed = on_stream_failed,
         .on_tunnel = doors_on_tunnel,
         .on_twin = on_twin,
+        .on_unknown_key = on_unknown_key,
+        .admits = admits,
     };
     struct net_config config = {
         .identity = &agent->identity,
@@ -96,7 +112,7 @@ static void on_resolved(void *context, const struct address *addresses, size_t a
                                           .seeds_count = agent->seeds_count});
 }
 
-static void resolve_seeds(struct agent *agent)
+void seeds_resolve(struct agent *agent)
 {
     if (agent->resolving_count > 0)
         return;
@@ -109,7 +125,7 @@ static void resolve_seeds(struct agent *agent)
 
 static void on_resolve_timer(uv_timer_t *timer)
 {
-    resolve_seeds(timer->data);
+    seeds_resolve(timer->data);
 }
 
 /* ---- the brain */
@@ -172,7 +188,9 @@ static int open_brain(struct agent *agent, struct error *error)
     if (result == 0)
         agent->brain = brain_new(config, agent_now());
     mem_free(config);
-    return result == 0 ? state_restore(agent, error) : -1;
+    if (result == 0)
+        result = state_restore(agent, error);
+    return result == 0 ? keys_publish(agent, error) : -1;
 }
 
 /* ---- opening */
@@ -223,9 +241,11 @@ static int open_all(struct agent *agent, struct error *error)
     if (make_dir(agent->options->data_dir, 0700, error) < 0 ||
         make_dir(agent->options->run_dir, 0755, error) < 0 || state_open(agent, error) < 0)
         return -1;
-    resolve_seeds(agent);
+    seeds_resolve(agent);
     if (agent->resolving_count > 0)
         (void)uv_run(agent->loop, UV_RUN_DEFAULT);
+    if (agent->has_token && !agent->closing && join_run(agent, error) < 0)
+        return -1;
     if (agent->closing)
         return 0;
     if (open_net(agent, error) < 0)
@@ -282,6 +302,8 @@ static void close_all(struct agent *agent)
     }
     seal_identity_fini(&agent->identity);
     seal_cluster_fini(&agent->cluster);
+    seal_cluster_fini(&agent->token);
+    buf_fini(&agent->ring);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -300,11 +322,12 @@ static void greet(const struct agent *agent)
               agent->name, (unsigned long long)agent->identity.id, agent->cluster_id, address);
     if (agent->options->join_count > 0)
         return;
-    (void)fprintf(stderr,
-                  "To add a machine:\n"
-                  "  here:   shoal token > token           (it is a secret: copy it with scp)\n"
-                  "  there:  chmod 600 token; shoal agent --join %s --token-file token\n",
-                  address);
+    (void)fprintf(
+        stderr,
+        "To add a machine:\n"
+        "  here:   shoal token > token           (a secret, good for a day: copy it with scp)\n"
+        "  there:  chmod 600 token; shoal agent --join %s --token-file token\n",
+        address);
 }
 
 static int set_name(struct agent *agent, const char *name, struct error *error)

@@ -70,7 +70,12 @@ struct agent {
     char name[254];
     char cluster_id[33];
     struct seal_identity identity;
-    struct seal_cluster cluster;
+    struct seal_cluster cluster; /* has its keys when has_keys */
+    struct buf ring;             /* the encoded key_ring that `cluster` was made of */
+    bool has_keys;
+    struct seal_cluster token; /* to get them with, when has_token */
+    bool has_token;
+    boot_ms_t unknown_key_log_boot_ms; /* not before */
     uint64_t generation;
 
     struct disk *disk;
@@ -131,6 +136,27 @@ int state_restore(struct agent *agent, struct error *error);
 void state_persist(struct agent *agent, const struct effect *effect);
 void state_commit(struct agent *agent);
 void state_close(struct agent *agent);
+
+/* ---- keys.c */
+/* What the disk holds, or a token to get it with, or a new cluster (into the batch). */
+int keys_load(struct agent *agent, struct disk_batch *batch, struct error *error);
+/* A member has sent the ring: durable when it returns. */
+int keys_joined(struct agent *agent, struct bytes ring, struct error *error);
+/* Tells the brain and writes the key file. */
+int keys_publish(struct agent *agent, struct error *error);
+void keys_changed(struct agent *agent, const struct effect *effect);
+void keys_unknown(struct agent *agent, const struct address *from, uint64_t sender_id,
+                  uint8_t key_id);
+/* A new key, of which nobody knows yet; its phase is the brain's. */
+void keys_make(struct agent *agent, struct wire_ring_key *ret_key);
+
+/* ---- join.c */
+/* Runs the loop until a member has given the keys for the token, or the agent closes; -1: it is
+ * refused, and the disk holds no keys. */
+int join_run(struct agent *agent, struct error *error);
+
+/* ---- agent.c */
+void seeds_resolve(struct agent *agent);
 
 /* ---- machine.c */
 int machine_capacity(const struct agent *agent, struct wire_resources *ret_capacity,

@@ -205,6 +205,11 @@ static void host_image_each(void *context, void (*each)(void *user, const struct
     image_list_fini(&list);
 }
 
+static void host_key_make(void *context, struct wire_ring_key *ret_key)
+{
+    keys_make(context, ret_key);
+}
+
 /* ---- the API of another node */
 
 struct peer {
@@ -303,6 +308,7 @@ void host_init(struct agent *agent, struct api_host *ret_host)
         .image_each = host_image_each,
         .counter_each = accounts_counter_each,
         .refused_each = accounts_refused_each,
+        .key_make = host_key_make,
         .key_each = accounts_key_each,
         .process = accounts_process,
         .peer_open = host_peer_open,

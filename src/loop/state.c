@@ -1,4 +1,4 @@
-/* What the node keeps: identity, generation, cluster, and the brain's tables, in LMDB. */
+/* What the node keeps: identity, generation, and the brain's tables, in LMDB. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 static const enum disk_table disk_tables[] = {
     [EFFECT_TABLE_MEMBER] = DISK_MEMBERS,     [EFFECT_TABLE_OBJECT] = DISK_OBJECTS,
     [EFFECT_TABLE_HISTORY] = DISK_HISTORY,    [EFFECT_TABLE_CLAIM] = DISK_CLAIMS,
-    [EFFECT_TABLE_REGISTER] = DISK_REGISTERS,
+    [EFFECT_TABLE_REGISTER] = DISK_REGISTERS, [EFFECT_TABLE_KEYS] = DISK_META,
 };
 
 static struct bytes text_bytes(const char *text)
@@ -62,55 +62,6 @@ static int load_generation(struct agent *agent, struct disk_batch *batch, struct
     return 0;
 }
 
-/* The stored cluster, the token file's, or a new one; a data directory never changes its cluster.
- */
-static int load_cluster(struct agent *agent, struct disk_batch *batch, struct error *error)
-{
-    const struct agent_options *options = agent->options;
-    char token[SEAL_TOKEN_TEXT_BYTES_MAX];
-    struct buf value = BUF_INIT;
-    struct seal_cluster given;
-    bool stored = disk_get(agent->disk, DISK_META, text_bytes("cluster"), &value, error) == 0;
-    if (!stored && error->code != ERROR_NOT_FOUND)
-        return -1;
-    if (stored && seal_token_parse(buf_text(&value), &agent->cluster, error) < 0)
-        return error_prefix(error, "the cluster key in %s", options->data_dir);
-    buf_fini(&value);
-    if (options->token_file != NULL) {
-        if (net_token_file_read(options->token_file, &given, error) < 0)
-            return -1;
-        if (stored && memcmp(given.id, agent->cluster.id, sizeof(given.id)) != 0)
-            return error_set(error, ERROR_CONFLICT,
-                             "%s belongs to another cluster than the token in %s; use another "
-                             "--data-dir, or remove it to "
-                             "give up what this node holds",
-                             options->data_dir, options->token_file);
-        agent->cluster = given;
-    } else if (!stored && options->join_count > 0) {
-        return error_set(error, ERROR_INVALID,
-                         "joining a cluster needs its token: run `shoal token` on a member, put "
-                         "the output into a file of "
-                         "mode 0600 here and add --token-file FILE");
-    } else if (!stored) {
-        seal_random_cluster(&agent->cluster);
-    }
-    seal_token_format(&agent->cluster, token);
-    disk_batch_put(batch, DISK_META, text_bytes("cluster"), text_bytes(token));
-    for (size_t i = 0; i < SEAL_CLUSTER_ID_BYTES; i++)
-        (void)snprintf(agent->cluster_id + 2 * i, 3, "%02x", agent->cluster.id[i]);
-    return 0;
-}
-
-/* `shoal token` reads it: only root of this machine can. */
-static int write_token_file(const struct agent *agent, struct error *error)
-{
-    char path[4096];
-    (void)snprintf(path, sizeof(path), "%s/token", agent->options->data_dir);
-    if (unlink(path) < 0 && access(path, F_OK) == 0)
-        return error_set(error, ERROR_IO, "cannot replace %s", path);
-    return net_token_file_write(path, &agent->cluster, error);
-}
-
 int state_open(struct agent *agent, struct error *error)
 {
     const struct disk_config config = {.path = agent->options->data_dir};
@@ -121,12 +72,10 @@ int state_open(struct agent *agent, struct error *error)
     if (result == 0)
         result = load_generation(agent, batch, error);
     if (result == 0)
-        result = load_cluster(agent, batch, error);
+        result = keys_load(agent, batch, error);
     /* Durable before the first packet: a generation is never used twice. */
     if (result == 0)
         result = disk_commit(agent->disk, batch, error);
-    if (result == 0)
-        result = write_token_file(agent, error);
     disk_batch_free(batch);
     agent->filling = disk_batch_new();
     agent->writing = disk_batch_new();

@@ -64,12 +64,25 @@ static void send_datagram(struct agent *agent, const struct effect *effect)
 static void send_stream(struct agent *agent, const struct effect *effect)
 {
     struct error error = ERROR_INIT;
-    if (net_send_stream_message(agent->net, effect->node, &effect->address, effect->payload,
-                                &error) == 0)
+    if (net_send_stream_message_under(agent->net, effect->node, &effect->address, effect->key_id,
+                                      effect->payload, &error) == 0)
         return;
     struct deferred *deferred = agent_defer(agent, EVENT_STREAM_FAILED);
     deferred->node = effect->node;
     deferred->address = effect->address;
+}
+
+/* Streams that were open when their peer was banned. */
+static void drop_banned(struct agent *agent, struct bytes key)
+{
+    char text[64];
+    if (key.size_bytes >= sizeof(text))
+        return;
+    memcpy(text, key.data, key.size_bytes);
+    text[key.size_bytes] = '\0';
+    uint64_t node = brain_ban_node(text);
+    if (node != 0 && brain_is_banned(agent->brain, node))
+        net_forget_peer(agent->net, node);
 }
 
 static void carry_out(struct agent *agent, const struct effect *effect)
@@ -93,7 +106,12 @@ static void carry_out(struct agent *agent, const struct effect *effect)
     case EFFECT_REPLY:
         host_reply(agent, effect);
         return;
+    case EFFECT_KEYS:
+        keys_changed(agent, effect);
+        return;
     case EFFECT_NOTIFY:
+        if (effect->table == EFFECT_TABLE_OBJECT)
+            drop_banned(agent, effect->key);
         if (agent->api != NULL)
             api_changed(agent->api, effect->table, effect->key);
         return;

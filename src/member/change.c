@@ -143,7 +143,8 @@ void change_dead(struct member_table *table, uint32_t slot, enum member_change c
     }
 }
 
-void change_left(struct member_table *table, uint32_t slot, struct member_output *output)
+void change_left(struct member_table *table, uint32_t slot, enum member_change change,
+                 struct member_output *output)
 {
     struct entry *entry = roster_at(&table->roster, slot);
     enum member_status status_old = (enum member_status)entry->status;
@@ -151,7 +152,7 @@ void change_left(struct member_table *table, uint32_t slot, struct member_output
     entry->evictable = true;
     entry->flaps = 0;
     roster_set_status(&table->roster, slot, MEMBER_LEFT, &table->prng);
-    say_changed(table, entry, status_old, MEMBER_CHANGE_LEFT, output);
+    say_changed(table, entry, status_old, change, output);
     persist(entry, output);
     if (entry->unspread)
         spread_record(table, slot, output);

@@ -171,3 +171,30 @@ void heal_run(struct member_table *table, struct member_output *output)
     if (++table->heal_count % REAP_EVERY_HEALS == 0)
         reap(table, output);
 }
+
+/* ---- banned */
+
+void member_expel(struct member_table *table, struct instant now, uint64_t node,
+                  struct member_output *output)
+{
+    clock_enter(table, now);
+    uint32_t slot = roster_find(&table->roster, node);
+    if (slot == SLOT_NONE || slot == table->roster.self ||
+        roster_at(&table->roster, slot)->status == MEMBER_LEFT)
+        return;
+    roster_at(&table->roster, slot)->unspread = false;
+    change_left(table, slot, MEMBER_CHANGE_BANNED, output);
+}
+
+void member_readmit(struct member_table *table, struct instant now, uint64_t node,
+                    struct member_output *output)
+{
+    clock_enter(table, now);
+    uint32_t slot = roster_find(&table->roster, node);
+    if (slot == SLOT_NONE || slot == table->roster.self || !table->started || table->left ||
+        roster_at(&table->roster, slot)->status != MEMBER_LEFT ||
+        roster_at(&table->roster, slot)->record->value.status == WIRE_MEMBER_STATUS_LEFT)
+        return;
+    change_unknown(table, slot, output);
+    contact_open(table, slot, 0);
+}

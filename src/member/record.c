@@ -31,6 +31,7 @@ struct record *record_new(const struct wire_member *value)
     wire_arena_init(&arena, encoded.size_bytes * WIRE_EXPANSION_MAX);
     size_t lists_bytes = value->labels_count * sizeof(*value->labels) +
                          value->taints_count * sizeof(*value->taints) +
+                         value->keys_count * sizeof(*value->keys) +
                          value->capacity.devices_count * sizeof(*value->capacity.devices);
     struct record *record = mem_alloc(1, sizeof(*record) + lists_bytes + encoded.size_bytes);
     uint8_t *lists = (uint8_t *)(record + 1);
@@ -39,6 +40,7 @@ struct record *record_new(const struct wire_member *value)
     record->encoded = (struct bytes){.data = bytes, .size_bytes = encoded.size_bytes};
     struct wire_member *copy = &record->value;
     decode(record->encoded, &arena, copy);
+    copy->keys = take_list(&lists, copy->keys, copy->keys_count, sizeof(*copy->keys));
     copy->labels = take_list(&lists, copy->labels, copy->labels_count, sizeof(*copy->labels));
     copy->taints = take_list(&lists, copy->taints, copy->taints_count, sizeof(*copy->taints));
     copy->capacity.devices = take_list(&lists, copy->capacity.devices, copy->capacity.devices_count,

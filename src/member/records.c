@@ -44,7 +44,7 @@ static enum member_verdict take_new(struct member_table *table, const struct wir
     entry->settled_ms = table->now_ms;
     entry->unspread = spread;
     if (value->status == WIRE_MEMBER_STATUS_LEFT) {
-        change_left(table, slot, output);
+        change_left(table, slot, MEMBER_CHANGE_LEFT, output);
     } else if (direct) {
         entry->heard_boot_ms = table->now_boot_ms;
         change_alive(table, slot, MEMBER_CHANGE_JOINED, output);
@@ -113,7 +113,7 @@ static enum member_verdict take_newer(struct member_table *table, uint32_t slot,
     roster_replace(&table->roster, slot, record_new(value));
     entry->unspread = spread;
     if (value->status == WIRE_MEMBER_STATUS_LEFT) {
-        change_left(table, slot, output);
+        change_left(table, slot, MEMBER_CHANGE_LEFT, output);
         return MEMBER_OK;
     }
     if (status_old == MEMBER_ALIVE || status_old == MEMBER_SUSPECT) {

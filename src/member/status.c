@@ -27,6 +27,7 @@ const char *member_change_name(enum member_change change)
         [MEMBER_CHANGE_TOLD] = "told by others",
         [MEMBER_CHANGE_NO_ANSWER] = "never answered",
         [MEMBER_CHANGE_LEFT] = "left",
+        [MEMBER_CHANGE_BANNED] = "banned",
     };
     ASSERT((unsigned)change < MEMBER_CHANGE_COUNT);
     return names[change];

@@ -186,7 +186,8 @@ void change_suspect(struct member_table *table, uint32_t slot, enum member_chang
                     struct member_output *output);
 void change_dead(struct member_table *table, uint32_t slot, enum member_change change,
                  struct member_output *output);
-void change_left(struct member_table *table, uint32_t slot, struct member_output *output);
+void change_left(struct member_table *table, uint32_t slot, enum member_change change,
+                 struct member_output *output);
 void change_unknown(struct member_table *table, uint32_t slot, struct member_output *output);
 /* Forgets one of the dead or left. */
 void change_forget(struct member_table *table, uint32_t slot, struct member_output *output);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <netinet/tcp.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
@@ -83,7 +84,12 @@ void connection_refuse(struct connection *connection, enum seal_verdict verdict)
 {
     char text[ADDRESS_TEXT_BYTES_MAX];
     struct error error = ERROR_INIT;
+    const struct net *net = connection->net;
     connection->net->stats.streams_refused[verdict]++;
+    if (verdict == SEAL_UNKNOWN_KEY && connection->handshake != NULL &&
+        net->callbacks.on_unknown_key != NULL)
+        net->callbacks.on_unknown_key(net->callbacks.context, &connection->address, 0,
+                                      connection->handshake->peer.key_id);
     (void)address_format(&connection->address, text);
     if (verdict == SEAL_WRONG_PEER)
         (void)error_set(&error, ERROR_UNAVAILABLE, "%s is no longer node %016" PRIx64, text,
@@ -157,6 +163,14 @@ static void tune_socket(struct connection *connection)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
 }
 
+static uint64_t wall_s(void)
+{
+    struct timespec now;
+    int failed = clock_gettime(CLOCK_REALTIME, &now);
+    ASSERT(failed == 0);
+    return (uint64_t)now.tv_sec;
+}
+
 static void begin_handshake(struct connection *connection)
 {
     struct net *net = connection->net;
@@ -165,7 +179,9 @@ static void begin_handshake(struct connection *connection)
                                            .identity = &net->identity,
                                            .purpose = connection->peer.purpose,
                                            .expected_id = connection->expected_id,
-                                           .is_client = net->is_client};
+                                           .is_client = net->is_client,
+                                           .key_id = connection->key_id,
+                                           .now_wall_s = wall_s()};
     connection->state = CONNECTION_HANDSHAKE;
     connection->handshake = MEM_NEW(struct seal_handshake);
     tune_socket(connection);
@@ -196,11 +212,12 @@ static void on_connected(uv_connect_t *request, int status)
 
 struct connection *connection_connect(struct net *net, uint64_t to_id,
                                       const struct address *address, enum seal_purpose purpose,
-                                      void *user_data)
+                                      uint8_t key_id, void *user_data)
 {
     struct connection *connection = connection_new(net, true);
     union sockaddr_any sockaddr;
     connection->expected_id = to_id;
+    connection->key_id = key_id;
     connection->address = *address;
     connection->peer.purpose = purpose;
     connection->user = purpose == SEAL_PURPOSE_GOSSIP ? &message_user : &tunnel_user;

@@ -51,6 +51,7 @@ struct connection {
     bool fin_received;
     uint8_t handles_count;
     uint64_t expected_id; /* outgoing: 0 when whoever answers will do */
+    uint8_t key_id;       /* outgoing: opened under that key; 0: the one that seals */
     struct address address;
     struct seal_peer peer; /* when open; `purpose` from the beginning of an outgoing one */
     struct seal_handshake *handshake;
@@ -66,10 +67,11 @@ struct connection {
     void *user_data;
 };
 
-/* `purpose` decides the user. Failures come to on_end. The caller has checked net_check_room(). */
+/* `key_id` 0: the key that seals. `purpose` decides the user. Failures come to on_end. The caller
+ * has checked net_check_room(). */
 struct connection *connection_connect(struct net *net, uint64_t to_id,
                                       const struct address *address, enum seal_purpose purpose,
-                                      void *user_data);
+                                      uint8_t key_id, void *user_data);
 void connection_accept(struct net *net);
 
 /* Seals `data` as one run of chunks, the last one tagged `last`, and queues it. Open only. */

@@ -1,6 +1,7 @@
 /* What arrives on a connection: first the handshake, then chunks. */
 #include <netinet/tcp.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
@@ -30,6 +31,11 @@ static void opened(struct connection *connection)
         (void)uv_timer_stop(&connection->timer);
     if (connection->paused)
         (void)uv_read_stop((uv_stream_t *)&connection->tcp);
+    if (net->callbacks.admits != NULL && !connection->peer.is_client &&
+        !net->callbacks.admits(net->callbacks.context, connection->peer.id)) {
+        connection_refuse(connection, SEAL_BANNED);
+        return;
+    }
     if (connection->outgoing) {
         net->stats.streams_opened++;
     } else {
@@ -119,6 +125,32 @@ static void on_alloc(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *ret_
     *ret_buffer = uv_buf_init((char *)connection->net->read, READ_BYTES);
 }
 
+/* The other end says nothing when it refuses; what it can be is this. */
+static void explain_refusal(const struct connection *connection, const char *address,
+                            struct error *ret_error)
+{
+    uint64_t expires_wall_s = connection->net->cluster.token_expires_wall_s;
+    char text[32] = "";
+    struct tm utc;
+    time_t seconds = (time_t)expires_wall_s;
+    if (expires_wall_s == 0) {
+        (void)error_set(ret_error, ERROR_DENIED,
+                        "%s closed the connection: it is of another cluster, or the cluster's key "
+                        "was changed while this node was away (then it needs a new token), or this "
+                        "node is banned there",
+                        address);
+        return;
+    }
+    if (gmtime_r(&seconds, &utc) != NULL)
+        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    (void)error_set(
+        ret_error, ERROR_DENIED,
+        "%s refuses the token (good until %s): it is of another cluster, or has expired "
+        "by the clock there, or the cluster's key was changed since; run `shoal token` "
+        "on a member for a new one",
+        address, text);
+}
+
 static void read_ended(struct connection *connection, int status)
 {
     char text[ADDRESS_TEXT_BYTES_MAX];
@@ -129,8 +161,7 @@ static void read_ended(struct connection *connection, int status)
     }
     (void)address_format(&connection->address, text);
     if (connection->state == CONNECTION_HANDSHAKE)
-        (void)error_set(&error, ERROR_DENIED,
-                        "%s closed the connection: is the token that of its cluster?", text);
+        explain_refusal(connection, text, &error);
     else
         (void)error_set(&error, ERROR_UNAVAILABLE, "%s broke off the connection", text);
     connection_end(connection, &error, false);

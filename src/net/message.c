@@ -83,10 +83,13 @@ static void on_timer(struct connection *connection)
 static void deliver(struct connection *connection, struct bytes message)
 {
     struct net *net = connection->net;
+    const struct net_origin origin = {.id = connection->peer.id,
+                                      .address = connection->address,
+                                      .key_id = connection->peer.key_id,
+                                      .by_token = connection->peer.by_token};
     net->stats.messages_in++;
     if (net->callbacks.on_stream_message != NULL)
-        net->callbacks.on_stream_message(net->callbacks.context, connection->peer.id,
-                                         &connection->address, message);
+        net->callbacks.on_stream_message(net->callbacks.context, &origin, message);
 }
 
 static void refuse_size(struct connection *connection)
@@ -203,7 +206,9 @@ static bool serves(const struct connection *connection, uint64_t to_id,
     return connection->expected_id == to_id;
 }
 
-static struct connection *find(struct net *net, uint64_t to_id, const struct address *address)
+/* One that is open, whatever key opened it, or else one that is being opened under that key. */
+static struct connection *find(struct net *net, uint64_t to_id, const struct address *address,
+                               uint8_t key_id)
 {
     struct connection *connection = NULL;
     struct connection *opening = NULL;
@@ -212,7 +217,8 @@ static struct connection *find(struct net *net, uint64_t to_id, const struct add
             continue;
         if (connection->state == CONNECTION_OPEN)
             return connection;
-        opening = connection;
+        if (connection->key_id == key_id)
+            opening = connection;
     }
     return opening;
 }
@@ -241,12 +247,19 @@ static void wait_for_open(struct messages *messages, struct bytes message)
 int net_send_stream_message(struct net *net, uint64_t to_id, const struct address *address,
                             struct bytes message, struct error *error)
 {
+    return net_send_stream_message_under(net, to_id, address, 0, message, error);
+}
+
+int net_send_stream_message_under(struct net *net, uint64_t to_id, const struct address *address,
+                                  uint8_t key_id, struct bytes message, struct error *error)
+{
     ASSERT(message.size_bytes <= NET_MESSAGE_BYTES_MAX);
-    struct connection *connection = find(net, to_id, address);
+    struct connection *connection = find(net, to_id, address, key_id);
     if (connection == NULL) {
         if (net_check_room(net, error) != 0)
             return -1;
-        connection = connection_connect(net, to_id, address, SEAL_PURPOSE_GOSSIP, messages_new());
+        connection =
+            connection_connect(net, to_id, address, SEAL_PURPOSE_GOSSIP, key_id, messages_new());
     } else if (check_queue(connection, message.size_bytes, error) != 0) {
         return -1;
     }

@@ -140,6 +140,20 @@ int net_open_client(uv_loop_t *loop, const struct seal_cluster *cluster, struct 
     return 0;
 }
 
+int net_open_guest(uv_loop_t *loop, const struct seal_cluster *cluster,
+                   const struct seal_identity *identity, const struct net_callbacks *callbacks,
+                   struct net **ret_net, struct error *error)
+{
+    if (seal_init(error) != 0)
+        return -1;
+    struct net *net = net_new(loop, cluster);
+    fill_config(net, &(struct net_config){.connections_max = 0});
+    net->callbacks = *callbacks;
+    net->identity = *identity;
+    *ret_net = net;
+    return 0;
+}
+
 void net_handle_closed(struct net *net)
 {
     ASSERT(net->handles_count > 0);
@@ -188,6 +202,15 @@ void net_set_cluster(struct net *net, const struct seal_cluster *cluster)
 {
     seal_cluster_validate(cluster);
     net->cluster = *cluster;
+    struct connection *next = NULL;
+    for (struct connection *connection = TAILQ_FIRST(&net->connections); connection != NULL;
+         connection = next) {
+        next = TAILQ_NEXT(connection, entry);
+        if (connection->state == CONNECTION_OPEN &&
+            connection->peer.purpose == SEAL_PURPOSE_GOSSIP &&
+            seal_cluster_find_key(cluster, connection->peer.key_id) == NULL)
+            connection_end(connection, NULL, true);
+    }
 }
 
 int net_check_room(struct net *net, struct error *error)

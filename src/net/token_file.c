@@ -54,7 +54,10 @@ static int read_text(int fd, const char *path, char text[static FILE_BYTES_MAX +
     return 0;
 }
 
-int net_token_file_read(const char *path, struct seal_cluster *ret_cluster, struct error *error)
+static int read_file(const char *path,
+                     int (*parse)(const char *text, struct seal_cluster *ret_cluster,
+                                  struct error *error),
+                     struct seal_cluster *ret_cluster, struct error *error)
 {
     char text[FILE_BYTES_MAX + 1];
     bool is_stdin = strcmp(path, "-") == 0;
@@ -64,12 +67,22 @@ int net_token_file_read(const char *path, struct seal_cluster *ret_cluster, stru
     int result = check_mode(fd, path, error);
     if (result == 0)
         result = read_text(fd, path, text, error);
-    if (result == 0 && seal_token_parse(text, ret_cluster, error) != 0)
+    if (result == 0 && parse(text, ret_cluster, error) != 0)
         result = error_prefix(error, "token file %s", path);
     if (!is_stdin)
         (void)close(fd);
     sodium_memzero(text, sizeof(text));
     return result;
+}
+
+int net_token_file_read(const char *path, struct seal_cluster *ret_cluster, struct error *error)
+{
+    return read_file(path, seal_token_parse, ret_cluster, error);
+}
+
+int net_key_file_read(const char *path, struct seal_cluster *ret_cluster, struct error *error)
+{
+    return read_file(path, seal_key_file_parse, ret_cluster, error);
 }
 
 static int write_text(int fd, const char *text, size_t size_bytes)
@@ -82,23 +95,29 @@ static int write_text(int fd, const char *text, size_t size_bytes)
     return fsync(fd) == 0 ? 0 : errno;
 }
 
-int net_token_file_write(const char *path, const struct seal_cluster *cluster, struct error *error)
+int net_key_file_write(const char *path, const struct seal_cluster *cluster, struct error *error)
 {
     char text[SEAL_TOKEN_TEXT_BYTES_MAX + 1];
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == EEXIST)
-        return error_set(error, ERROR_EXISTS, "%s exists already", path);
+    char temporary[4096];
+    int length = snprintf(temporary, sizeof(temporary), "%s.new", path);
+    if (length < 0 || (size_t)length >= sizeof(temporary))
+        return error_set(error, ERROR_INVALID, "the path %s is too long", path);
+    if (unlink(temporary) != 0 && errno != ENOENT)
+        return error_set_errno(error, errno, "cannot replace %s", temporary);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return error_set_errno(error, errno, "cannot write the token file %s", path);
-    seal_token_format(cluster, text);
+        return error_set_errno(error, errno, "cannot write the key file %s", temporary);
+    seal_key_file_format(cluster, text);
     size_t size_bytes = strlen(text);
     text[size_bytes++] = '\n';
     int errnum = write_text(fd, text, size_bytes);
     if (close(fd) != 0 && errnum == 0)
         errnum = errno;
     sodium_memzero(text, sizeof(text));
+    if (errnum == 0 && rename(temporary, path) != 0)
+        errnum = errno;
     if (errnum == 0)
         return 0;
-    (void)unlink(path);
-    return error_set_errno(error, errnum, "cannot write the token file %s", path);
+    (void)unlink(temporary);
+    return error_set_errno(error, errnum, "cannot write the key file %s", path);
 }

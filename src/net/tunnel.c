@@ -38,7 +38,7 @@ int net_tunnel_open(struct net *net, uint64_t to_id, const struct address *addre
     struct net_tunnel *tunnel = tunnel_new(net);
     tunnel->callbacks = *callbacks;
     tunnel->accepted = true;
-    tunnel->connection = connection_connect(net, to_id, address, SEAL_PURPOSE_HTTP, tunnel);
+    tunnel->connection = connection_connect(net, to_id, address, SEAL_PURPOSE_HTTP, 0, tunnel);
     *ret_tunnel = tunnel;
     return 0;
 }

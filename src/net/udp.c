@@ -48,16 +48,25 @@ static void take_datagram(struct net *net, const struct address *from, struct by
     net->stats.datagram_bytes_in += datagram.size_bytes;
     enum seal_verdict verdict =
         seal_datagram_open(&net->cluster, &net->sender, net->replay, datagram, plain, &opened);
+    if (verdict == SEAL_OK && net->callbacks.admits != NULL &&
+        !net->callbacks.admits(net->callbacks.context, opened.sender_id))
+        verdict = SEAL_BANNED;
     if (verdict != SEAL_OK) {
         net->stats.datagrams_refused[verdict]++;
+        if (verdict == SEAL_UNKNOWN_KEY && net->callbacks.on_unknown_key != NULL)
+            net->callbacks.on_unknown_key(net->callbacks.context, from,
+                                          seal_datagram_claimed_sender(datagram), datagram.data[1]);
         if (verdict == SEAL_TWIN && net->callbacks.on_twin != NULL)
             net->callbacks.on_twin(net->callbacks.context, from);
         return;
     }
     net->stats.datagrams_in++;
+    const struct net_origin origin = {.id = opened.sender_id,
+                                      .address = *from,
+                                      .key_id = opened.key_id,
+                                      .to_anyone = opened.to_anyone};
     if (net->callbacks.on_datagram != NULL)
-        net->callbacks.on_datagram(net->callbacks.context, opened.sender_id, from, opened.to_anyone,
-                                   opened.payload);
+        net->callbacks.on_datagram(net->callbacks.context, &origin, opened.payload);
 }
 
 /* Returns how many came, 0 when there are none (left). */

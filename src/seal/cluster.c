@@ -4,6 +4,15 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "endian.h"
+
+uint64_t seal_key_fingerprint(const struct seal_key *key)
+{
+    uint8_t hash[32];
+    (void)crypto_generichash(hash, sizeof(hash), key->bytes, sizeof(key->bytes), NULL, 0);
+    uint64_t fingerprint = get_u64(hash);
+    return fingerprint != 0 ? fingerprint : 1;
+}
 
 void seal_cluster_init(struct seal_cluster *cluster, const uint8_t id[static SEAL_CLUSTER_ID_BYTES],
                        const struct seal_key *primary)

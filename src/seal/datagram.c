@@ -35,7 +35,7 @@ size_t seal_datagram_seal(const struct seal_cluster *cluster, struct seal_sender
                           uint8_t ret_datagram[static SEAL_DATAGRAM_BYTES_MAX])
 {
     ASSERT(payload.size_bytes <= SEAL_DATAGRAM_PAYLOAD_BYTES_MAX);
-    ASSERT(sender->counter < UINT64_MAX);
+    ASSERT(sender->counter < UINT64_MAX && cluster->token_expires_wall_s == 0);
     const struct seal_key *key = seal_cluster_primary(cluster);
     sender->counter++;
 
@@ -89,6 +89,7 @@ enum seal_verdict seal_datagram_open(const struct seal_cluster *cluster,
     struct seal_opened opened = {.sender_id = get_u64(header + 3),
                                  .boot_nonce = get_u64(header + 11),
                                  .counter = get_u64(header + 19),
+                                 .key_id = key->id,
                                  .to_anyone = (header[2] & FLAG_TO_ANYONE) != 0};
     uint8_t aad[AAD_BYTES];
     make_aad(header, cluster, opened.to_anyone ? 0 : self->id, aad);
@@ -106,6 +107,12 @@ enum seal_verdict seal_datagram_open(const struct seal_cluster *cluster,
     opened.payload = (struct bytes){ret_plain, (size_t)plain_bytes};
     *ret_opened = opened;
     return SEAL_OK;
+}
+
+uint64_t seal_datagram_claimed_sender(struct bytes datagram)
+{
+    ASSERT(datagram.size_bytes >= SEAL_DATAGRAM_HEADER_BYTES);
+    return get_u64(datagram.data + 3);
 }
 
 bool seal_datagram_is_own_recent(const struct seal_sender *self, struct bytes quoted)

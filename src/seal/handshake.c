@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "endian.h"
 
 #define FLAG_CLIENT   0x01
 #define FLAGS_KNOWN   FLAG_CLIENT
-#define HELLO_MAC     36 /* offset; what stands before is under it */
+#define HELLO_EXPIRES 36 /* offset */
+#define HELLO_MAC     44 /* offset; what stands before is under it */
 #define MAC_BYTES     16
 #define ANSWER_SEALED 33 /* offset */
 #define SEALED_BYTES  112
@@ -39,16 +41,11 @@ static void hash(const uint8_t *key, const char *label, const struct bytes *piec
     sodium_memzero(&state, sizeof(state));
 }
 
-static const uint8_t *cluster_key(const struct seal_handshake *handshake)
-{
-    const struct seal_key *key = seal_cluster_find_key(handshake->cluster, handshake->key_id);
-    return key == NULL ? NULL : key->bytes;
-}
-
 static void init(struct seal_handshake *handshake, const struct seal_handshake_config *config,
                  const uint8_t ephemeral_seed[static 32])
 {
-    *handshake = (struct seal_handshake){.cluster = config->cluster, .identity = config->identity};
+    *handshake = (struct seal_handshake){
+        .cluster = config->cluster, .identity = config->identity, .now_wall_s = config->now_wall_s};
     memcpy(handshake->ephemeral_secret, ephemeral_seed, 32);
     (void)crypto_scalarmult_base(handshake->ephemeral_public, handshake->ephemeral_secret);
 }
@@ -57,7 +54,7 @@ static void hello_mac(const struct seal_handshake *handshake, const uint8_t *hel
                       uint8_t ret_mac[static MAC_BYTES])
 {
     struct bytes pieces[] = {{handshake->cluster->id, SEAL_CLUSTER_ID_BYTES}, {hello, HELLO_MAC}};
-    hash(cluster_key(handshake), "shoal hello 1", pieces, 2, ret_mac, MAC_BYTES);
+    hash(handshake->key, "shoal hello 1", pieces, 2, ret_mac, MAC_BYTES);
 }
 
 void seal_handshake_init_initiator(struct seal_handshake *handshake,
@@ -68,13 +65,18 @@ void seal_handshake_init_initiator(struct seal_handshake *handshake,
     init(handshake, config, ephemeral_seed);
     handshake->state = SEAL_HANDSHAKE_WAIT_ANSWER;
     handshake->expected_id = config->expected_id;
-    handshake->key_id = seal_cluster_primary(config->cluster)->id;
     handshake->peer.purpose = config->purpose;
+    const struct seal_key *key = seal_cluster_find_key(config->cluster, config->key_id);
+    if (key == NULL)
+        key = seal_cluster_primary(config->cluster);
+    handshake->peer.key_id = key->id;
+    memcpy(handshake->key, key->bytes, sizeof(handshake->key));
     ret_hello[0] = SEAL_HANDSHAKE_VERSION;
-    ret_hello[1] = handshake->key_id;
+    ret_hello[1] = key->id;
     ret_hello[2] = config->is_client ? FLAG_CLIENT : 0;
     ret_hello[3] = (uint8_t)config->purpose;
     memcpy(ret_hello + 4, handshake->ephemeral_public, 32);
+    put_u64(ret_hello + HELLO_EXPIRES, config->cluster->token_expires_wall_s);
     hello_mac(handshake, ret_hello, ret_hello + HELLO_MAC);
     memcpy(handshake->hello, ret_hello, SEAL_HANDSHAKE_HELLO_BYTES);
 }
@@ -106,7 +108,7 @@ static enum seal_verdict derive_shared(struct seal_handshake *handshake,
                            {answer, ANSWER_SEALED}};
     hash(NULL, "shoal transcript 1", seen, 3, handshake->transcript, 32);
     struct bytes mixed[] = {{secret, 32}, {handshake->transcript, 32}};
-    hash(cluster_key(handshake), "shoal shared 1", mixed, 2, handshake->shared, 32);
+    hash(handshake->key, "shoal shared 1", mixed, 2, handshake->shared, 32);
     sodium_memzero(secret, sizeof(secret));
     sodium_memzero(handshake->ephemeral_secret, 32);
     return SEAL_OK;
@@ -179,6 +181,7 @@ static enum seal_verdict finish(struct seal_handshake *handshake, bool initiator
     init_direction(handshake, "shoal to initiator 1",
                    initiator ? &handshake->stream.in : &handshake->stream.out);
     sodium_memzero(handshake->shared, sizeof(handshake->shared));
+    sodium_memzero(handshake->key, sizeof(handshake->key));
     handshake->state = SEAL_HANDSHAKE_DONE;
     return SEAL_OK;
 }
@@ -186,17 +189,37 @@ static enum seal_verdict finish(struct seal_handshake *handshake, bool initiator
 static const char role_responder[] = "shoal answer 1";
 static const char role_initiator[] = "shoal proof 1";
 
+/* K of the hello: the key that it names or, if it says when it expires, the token made of that.
+ * Only the key that seals makes tokens: those of older ones end with it. */
+static enum seal_verdict find_key(struct seal_handshake *handshake, const uint8_t *hello)
+{
+    uint64_t expires_wall_s = get_u64(hello + HELLO_EXPIRES);
+    const struct seal_key *key = seal_cluster_find_key(handshake->cluster, hello[1]);
+    handshake->peer.key_id = hello[1];
+    handshake->peer.by_token = expires_wall_s != 0;
+    if (key == NULL ||
+        (handshake->peer.by_token && key != seal_cluster_primary(handshake->cluster)))
+        return SEAL_UNKNOWN_KEY;
+    if (handshake->peer.by_token)
+        seal_token_secret(handshake->cluster->id, key, expires_wall_s, handshake->key);
+    else
+        memcpy(handshake->key, key->bytes, sizeof(handshake->key));
+    return SEAL_OK;
+}
+
 static enum seal_verdict take_hello(struct seal_handshake *handshake, uint8_t *ret_out,
                                     size_t *ret_out_bytes)
 {
     const uint8_t *hello = handshake->in;
-    handshake->key_id = hello[1];
-    if (cluster_key(handshake) == NULL)
-        return SEAL_UNKNOWN_KEY;
+    enum seal_verdict known = find_key(handshake, hello);
+    if (known != SEAL_OK)
+        return known;
     uint8_t mac[MAC_BYTES];
     hello_mac(handshake, hello, mac);
     if (sodium_memcmp(mac, hello + HELLO_MAC, MAC_BYTES) != 0)
         return SEAL_FORGED;
+    if (handshake->peer.by_token && get_u64(hello + HELLO_EXPIRES) <= handshake->now_wall_s)
+        return SEAL_EXPIRED;
     if ((hello[2] & ~FLAGS_KNOWN) != 0 ||
         (hello[3] != SEAL_PURPOSE_GOSSIP && hello[3] != SEAL_PURPOSE_HTTP))
         return SEAL_BAD_FLAGS;
@@ -220,8 +243,6 @@ static enum seal_verdict take_answer(struct seal_handshake *handshake, uint8_t *
                                      size_t *ret_out_bytes)
 {
     const uint8_t *answer = handshake->in;
-    if (cluster_key(handshake) == NULL) /* removed from the ring meanwhile */
-        return SEAL_UNKNOWN_KEY;
     enum seal_verdict verdict = derive_shared(handshake, answer + 1, answer);
     if (verdict == SEAL_OK)
         verdict = open_proof(handshake, role_responder, answer + ANSWER_SEALED);

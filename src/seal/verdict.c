@@ -16,6 +16,8 @@ const char *seal_verdict_name(enum seal_verdict verdict)
         [SEAL_OWN_PACKET] = "own packet",
         [SEAL_TWIN] = "twin",
         [SEAL_WRONG_PEER] = "wrong peer",
+        [SEAL_EXPIRED] = "expired token",
+        [SEAL_BANNED] = "banned",
     };
     return (unsigned)verdict < SEAL_VERDICTS_COUNT ? names[verdict] : "unknown";
 }

@@ -266,6 +266,8 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
     case EFFECT_FATAL:
         sim_break(sim, "machine %u says: %s", machine->index, (const char *)effect->text.data);
         return;
+    case EFFECT_KEYS: /* its network seals nothing */
+        return;
     case EFFECT_TRACE:
         sim_trace(sim, "m%u %s", machine->index, (const char *)effect->text.data);
         return;

@@ -83,6 +83,11 @@ void wire_dump_bytes(struct buf *out, struct bytes run)
         buf_printf(out, "..(%zu bytes)", run.size_bytes);
 }
 
+void wire_dump_secret(struct buf *out, struct bytes run)
+{
+    buf_printf(out, "(%zu secret bytes)", run.size_bytes);
+}
+
 void wire_dump_unknown(struct buf *out, const char *gap, struct bytes unknown)
 {
     if (unknown.size_bytes == 0)

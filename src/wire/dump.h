@@ -20,6 +20,8 @@ void wire_dump_enum(struct buf *out, const char *name, uint32_t value);
 /* In double quotes; quotes, backslashes and control characters as \xNN. */
 void wire_dump_text(struct buf *out, struct bytes text);
 void wire_dump_bytes(struct buf *out, struct bytes run);
+/* Only how many there are: traces are shown to people. */
+void wire_dump_secret(struct buf *out, struct bytes run);
 void wire_dump_unknown(struct buf *out, const char *gap, struct bytes unknown);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -70,21 +71,26 @@ START_TEST(test_token)
 {
     char folder[] = "/tmp/shoal-token-XXXXXX";
     char path[64];
-    char text[SEAL_TOKEN_TEXT_BYTES_MAX];
     struct error error = ERROR_INIT;
-    struct seal_cluster cluster;
+    struct seal_cluster cluster, seen;
     ASSERT(mkdtemp(folder) != NULL && seal_init(&error) == 0);
-    (void)snprintf(path, sizeof(path), "%s/token", folder);
+    (void)snprintf(path, sizeof(path), "%s/key", folder);
     expect(RUN("token", "--data-dir", folder), 1, "", "no agent has run here yet");
     seal_random_cluster(&cluster);
-    seal_token_format(&cluster, text);
-    ASSERT(net_token_file_write(path, &cluster, &error) == 0);
-    struct run run = RUN("token", "--data-dir", folder);
+    ASSERT(net_key_file_write(path, &cluster, &error) == 0);
+    uint64_t now_wall_s = (uint64_t)time(NULL);
+    struct run run = RUN("token", "--data-dir", folder, "--ttl", "15m");
     ck_assert_int_eq(run.code, 0);
-    ck_assert_int_eq(strncmp(run.out, text, strlen(text)), 0);
-    ck_assert_str_eq(run.out + strlen(text), "\n");
+    ck_assert_int_eq(seal_token_parse(run.out, &seen, &error), 0);
+    ck_assert_mem_eq(seen.id, cluster.id, sizeof(seen.id));
+    ck_assert_mem_ne(seen.keys[0].bytes, cluster.keys[0].bytes, SEAL_KEY_BYTES);
+    ck_assert_uint_ge(seen.token_expires_wall_s, now_wall_s + 900);
+    ck_assert_uint_le(seen.token_expires_wall_s, (uint64_t)time(NULL) + 900);
     free(run.out);
     free(run.err);
+    expect(RUN("token", "--data-dir", folder, "--ttl", "0s"), 1, "", "expected a whole number");
+    expect(RUN("token", "--data-dir", folder, "--ttl", "367d"), 1, "", "at most 366d");
+    expect(RUN("token", "--data-dir", folder, "--ttl", "-1h"), 1, "", "expected a whole number");
     FILE *file = fopen(path, "w");
     ASSERT(file != NULL && fputs("garbage", file) >= 0 && fclose(file) == 0);
     expect(RUN("token", "--data-dir", folder), 1, "", path);

@@ -33,6 +33,12 @@ struct node {
     unsigned twins_count;
     uint64_t last_from;
     bool last_to_anyone;
+    uint8_t last_key_id;
+    bool last_by_token;
+    uint64_t not_admitted; /* this node is banned here */
+    unsigned unknown_keys_count;
+    uint8_t unknown_key_id;
+    uint64_t unknown_key_sender;
     struct address last_address;
     struct buf last_payload;
     uint64_t failed_id;
@@ -70,15 +76,32 @@ static inline void keep_payload(struct node *node, struct bytes payload)
     buf_append(&node->last_payload, payload.data, payload.size_bytes);
 }
 
-static inline void node_on_datagram(void *context, uint64_t from_id, const struct address *from,
-                                    bool to_anyone, struct bytes payload)
+static inline void node_on_datagram(void *context, const struct net_origin *from,
+                                    struct bytes payload)
 {
     struct node *node = context;
     node->datagrams_count++;
-    node->last_from = from_id;
-    node->last_address = *from;
-    node->last_to_anyone = to_anyone;
+    node->last_from = from->id;
+    node->last_address = from->address;
+    node->last_to_anyone = from->to_anyone;
+    node->last_key_id = from->key_id;
     keep_payload(node, payload);
+}
+
+static inline bool node_admits(void *context, uint64_t id)
+{
+    const struct node *node = context;
+    return id != node->not_admitted;
+}
+
+static inline void node_on_unknown_key(void *context, const struct address *from,
+                                       uint64_t sender_id, uint8_t key_id)
+{
+    struct node *node = context;
+    (void)from;
+    node->unknown_keys_count++;
+    node->unknown_key_sender = sender_id;
+    node->unknown_key_id = key_id;
 }
 
 static inline void node_on_unreachable(void *context, const struct address *address, int errnum)
@@ -89,17 +112,20 @@ static inline void node_on_unreachable(void *context, const struct address *addr
     node->failed_address = *address;
 }
 
-static inline void node_on_stream_message(void *context, uint64_t from_id,
-                                          const struct address *from, struct bytes message)
+static inline void node_on_stream_message(void *context, const struct net_origin *from,
+                                          struct bytes message)
 {
     struct node *node = context;
     node->messages_count++;
-    node->last_from = from_id;
-    node->last_address = *from;
+    node->last_from = from->id;
+    node->last_address = from->address;
+    node->last_key_id = from->key_id;
+    node->last_by_token = from->by_token;
     keep_payload(node, message);
     if (node->echoes)
-        ck_assert_int_eq(net_send_stream_message(node->net, from_id, from, message, &fixture_error),
-                         0);
+        ck_assert_int_eq(
+            net_send_stream_message(node->net, from->id, &from->address, message, &fixture_error),
+            0);
 }
 
 static inline void node_on_stream_failed(void *context, uint64_t to_id,
@@ -135,6 +161,8 @@ static inline void node_open(struct node *node, uint8_t cluster, const struct ne
     struct net_config filled = config == NULL ? (struct net_config){.generation = 0} : *config;
     struct net_callbacks callbacks = {
         .context = node,
+        .admits = node_admits,
+        .on_unknown_key = node_on_unknown_key,
         .on_datagram = node_on_datagram,
         .on_unreachable = node_on_unreachable,
         .on_stream_message = node_on_stream_message,

@@ -35,27 +35,46 @@ static void teardown(void)
     (void)rmdir(directory);
 }
 
-START_TEST(a_written_token_is_read_again)
+static void make_token(const char *name)
+{
+    struct seal_cluster cluster = fixture_cluster(3);
+    char text[SEAL_TOKEN_TEXT_BYTES_MAX];
+    seal_token_format(&cluster, 1900000000, text);
+    make_file(name, text, 0600);
+}
+
+START_TEST(a_token_is_read_from_its_file)
 {
     struct seal_cluster cluster = fixture_cluster(3);
     struct seal_cluster again;
-    struct stat info;
-    ck_assert_int_eq(net_token_file_write(path_of("token"), &cluster, &fixture_error), 0);
-    ck_assert_int_eq(stat(path_of("token"), &info), 0);
-    ck_assert_uint_eq(info.st_mode & 07777, 0600);
+    make_token("token");
     ck_assert_int_eq(net_token_file_read(path_of("token"), &again, &fixture_error), 0);
     ck_assert_mem_eq(again.id, cluster.id, sizeof(again.id));
-    ck_assert_int_eq(net_token_file_write(path_of("token"), &cluster, &fixture_error), -1);
-    ck_assert_int_eq(fixture_error.code, ERROR_EXISTS);
+    ck_assert_uint_eq(again.token_expires_wall_s, 1900000000);
+}
+END_TEST
+
+START_TEST(a_written_key_file_is_read_again_and_replaced)
+{
+    struct seal_cluster again;
+    struct stat info;
+    for (uint8_t fill = 3; fill < 6; fill++) {
+        struct seal_cluster cluster = fixture_cluster(fill);
+        ck_assert_int_eq(net_key_file_write(path_of("token"), &cluster, &fixture_error), 0);
+        ck_assert_int_eq(stat(path_of("token"), &info), 0);
+        ck_assert_uint_eq(info.st_mode & 07777, 0600);
+        ck_assert_int_eq(net_key_file_read(path_of("token"), &again, &fixture_error), 0);
+        ck_assert_mem_eq(again.keys[0].bytes, cluster.keys[0].bytes, SEAL_KEY_BYTES);
+    }
+    ck_assert_int_eq(net_key_file_write("/nowhere/at/all", &again, &fixture_error), -1);
 }
 END_TEST
 
 START_TEST(a_file_that_others_can_read_is_refused_with_the_remedy)
 {
     static const mode_t modes[] = {0640, 0604, 0660, 0644, 0601};
-    struct seal_cluster cluster = fixture_cluster(3);
     struct seal_cluster again;
-    ck_assert_int_eq(net_token_file_write(path_of("open"), &cluster, &fixture_error), 0);
+    make_token("open");
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         ck_assert_int_eq(chmod(path_of("open"), modes[i]), 0);
         ck_assert_int_eq(net_token_file_read(path_of("open"), &again, &fixture_error), -1);
@@ -74,7 +93,7 @@ START_TEST(other_files_are_explained)
     ck_assert_int_eq(fixture_error.code, ERROR_NOT_FOUND);
     ck_assert_int_eq(net_token_file_read(directory, &cluster, &fixture_error), -1);
     ck_assert_ptr_nonnull(strstr(fixture_error.message, "is not a file"));
-    make_file("bad", "shoal1.abc\n", 0600);
+    make_file("bad", "shoal2.abc\n", 0600);
     ck_assert_int_eq(net_token_file_read(path_of("bad"), &cluster, &fixture_error), -1);
     ck_assert_int_eq(fixture_error.code, ERROR_INVALID);
     ck_assert_msg(strstr(fixture_error.message, "/bad: the token is cut off") != NULL, "%s",
@@ -92,7 +111,8 @@ int main(void)
 {
     TCase *cases = tcase_create("token-file");
     tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_add_test(cases, a_written_token_is_read_again);
+    tcase_add_test(cases, a_token_is_read_from_its_file);
+    tcase_add_test(cases, a_written_key_file_is_read_again_and_replaced);
     tcase_add_test(cases, a_file_that_others_can_read_is_refused_with_the_remedy);
     tcase_add_test(cases, other_files_are_explained);
     return fixture_run(cases, "net-token-file");

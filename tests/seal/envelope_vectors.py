@@ -185,9 +185,29 @@ def sign(seed, domain, message):
     return ed25519_sign(seed, h(64, bytes([len(domain)]), domain, message))
 
 
-def token(cluster_id, key_id, key):
-    body = b"\x01" + cluster_id + bytes([key_id]) + key
-    return b"shoal1." + base64.urlsafe_b64encode(body + h(32, body)[:4]).rstrip(b"=")
+def token_secret(cluster_id, key, expires):
+    return h(32, b"shoal token 2", cluster_id, expires, key=key)
+
+
+def text(prefix, body):
+    return prefix + base64.urlsafe_b64encode(body + h(32, body)[:4]).rstrip(b"=")
+
+
+def token(cluster_id, key_id, key, expires):
+    return text(b"shoal2.", b"\x02" + cluster_id + bytes([key_id]) + expires + token_secret(cluster_id, key, expires))
+
+
+def key_file(cluster_id, key_id, key):
+    return text(b"shoalkey1.", b"\x01" + cluster_id + bytes([key_id]) + key)
+
+
+def read_key_file(line):
+    """(cluster id, key id, key)"""
+    prefix, _, encoded = line.strip().partition(b".")
+    data = base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
+    if prefix != b"shoalkey1" or len(data) != 54 or data[0] != 1 or h(32, data[:50])[:4] != data[50:]:
+        raise ValueError("not a key file")
+    return data[1:17], data[17], data[18:50]
 
 
 def datagram(cluster_id, key_id, key, sender, boot, counter, to_id, payload):
@@ -195,13 +215,19 @@ def datagram(cluster_id, key_id, key, sender, boot, counter, to_id, payload):
     return header + xchacha_seal(key, header[3:], payload, header + cluster_id + to_id)
 
 
+def make_hello(cluster_id, key_id, key, purpose, ephemeral, expires=bytes(8)):
+    clear = bytes([1, key_id, 0, purpose]) + ephemeral + expires
+    if expires != bytes(8):
+        key = token_secret(cluster_id, key, expires)
+    return clear + h(16, b"shoal hello 1", cluster_id, clear, key=key)
+
+
 def handshake(v, cluster_id, key_id, key):
     """Returns hello, answer, proof and the two directions' streams."""
     seeds = [v["initiator.seed"], v["responder.seed"]]
     secrets = [v["initiator.ephemeral"], v["responder.ephemeral"]]
     publics = [x25519(s, (9).to_bytes(32, "little")) for s in secrets]
-    clear = bytes([1, key_id, 0, 2]) + publics[0]
-    hello = clear + h(16, b"shoal hello 1", cluster_id, clear, key=key)
+    hello = make_hello(cluster_id, key_id, key, 2, publics[0])
     answer = b"\x01" + publics[1]
     t1 = h(32, b"shoal transcript 1", cluster_id, hello, answer)
     shared = h(32, b"shoal shared 1", x25519(secrets[0], publics[1]), t1, key=key)
@@ -237,6 +263,7 @@ def compute():
         "initiator.ephemeral": bytes([0x31] * 32),
         "responder.ephemeral": bytes([0x32] * 32),
         "boot.nonce": bytes.fromhex("0066778899abcdef"),
+        "token.expires": (1800000000).to_bytes(8, "big"),
         "payload": b"One payload for both datagrams.",
         "chunk.plain": b"The first chunk of a message.",
     }
@@ -246,11 +273,15 @@ def compute():
     v["initiator.public"], v["initiator.id"] = initiator, node_id(initiator)
     v["responder.public"], v["responder.id"] = responder, node_id(responder)
     v["signature"] = sign(v["initiator.seed"], b"test", v["payload"])
-    v["token"] = token(cluster_id, key_id, key)
+    v["key.fingerprint"] = h(32, key)[:8]
+    v["key-file"] = key_file(cluster_id, key_id, key)
+    v["token"] = token(cluster_id, key_id, key, v["token.expires"])
     for name, counter, to_id in (("datagram.to-responder", 1, v["responder.id"]), ("datagram.to-anyone", 2, bytes(8))):
         v[name] = datagram(cluster_id, key_id, key, v["initiator.id"], v["boot.nonce"], struct.pack(">Q", counter),
                            to_id, v["payload"])
     v["hello"], v["answer"], v["proof"], streams = handshake(v, cluster_id, key_id, key)
+    v["hello.by-token"] = make_hello(cluster_id, key_id, key, 1, x25519(v["initiator.ephemeral"], (9).to_bytes(32, "little")),
+                                     v["token.expires"])
     v["to-responder.part"] = frame(streams[0], 0, v["chunk.plain"])
     v["to-responder.end"] = frame(streams[0], 1, b"")
     v["to-initiator.fin"] = frame(streams[1], 3, b"")

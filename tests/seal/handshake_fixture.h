@@ -13,6 +13,8 @@ struct pair {
     uint64_t expected_id;
     enum seal_purpose purpose;
     bool is_client;
+    uint8_t key_id;
+    uint64_t now_wall_s;
     /* Changed on the way if not NULL: message 0 is the hello, 1 the answer, 2 the proof. */
     void (*tamper)(int message, uint8_t *data, size_t size_bytes);
     size_t piece_bytes; /* how much arrives at once; 0: everything */
@@ -62,9 +64,11 @@ static inline bool pair_run(struct pair *pair)
                                               .identity = &pair->identities[0],
                                               .purpose = pair->purpose,
                                               .expected_id = pair->expected_id,
-                                              .is_client = pair->is_client};
+                                              .is_client = pair->is_client,
+                                              .key_id = pair->key_id};
     struct seal_handshake_config responder = {.cluster = &pair->clusters[1],
-                                              .identity = &pair->identities[1]};
+                                              .identity = &pair->identities[1],
+                                              .now_wall_s = pair->now_wall_s};
     pair->verdicts[0] = pair->verdicts[1] = SEAL_MORE;
     seal_handshake_init_initiator(&pair->ends[0], &initiator, seeds[0], wire);
     seal_handshake_init_responder(&pair->ends[1], &responder, seeds[1]);

@@ -69,8 +69,11 @@ START_TEST(identities_signatures_and_token)
     seal_sign(&initiator, "test", vector("payload"), signature);
     check("signature", signature, sizeof(signature));
     char token[SEAL_TOKEN_TEXT_BYTES_MAX];
-    seal_token_format(&cluster, token);
+    seal_token_format(&cluster, number("token.expires"), token);
     check("token", (const uint8_t *)token, strlen(token));
+    seal_key_file_format(&cluster, token);
+    check("key-file", (const uint8_t *)token, strlen(token));
+    ck_assert_uint_eq(seal_key_fingerprint(&cluster.keys[0]), number("key.fingerprint"));
 }
 END_TEST
 
@@ -86,6 +89,21 @@ START_TEST(datagrams)
 }
 END_TEST
 
+static void check_token_hello(void)
+{
+    struct seal_cluster seen;
+    struct seal_handshake end;
+    struct error error = ERROR_INIT;
+    uint8_t hello[SEAL_HANDSHAKE_HELLO_BYTES];
+    char token[SEAL_TOKEN_TEXT_BYTES_MAX];
+    seal_token_format(&cluster, number("token.expires"), token);
+    ck_assert_int_eq(seal_token_parse(token, &seen, &error), 0);
+    const struct seal_handshake_config config = {
+        .cluster = &seen, .identity = &initiator, .purpose = SEAL_PURPOSE_GOSSIP};
+    seal_handshake_init_initiator(&end, &config, vector("initiator.ephemeral").data, hello);
+    check("hello.by-token", hello, sizeof(hello));
+}
+
 START_TEST(handshake_and_stream)
 {
     struct seal_handshake ends[2];
@@ -100,6 +118,7 @@ START_TEST(handshake_and_stream)
     seal_handshake_init_initiator(&ends[0], &configs[0], vector("initiator.ephemeral").data, wire);
     seal_handshake_init_responder(&ends[1], &configs[1], vector("responder.ephemeral").data);
     check("hello", wire, SEAL_HANDSHAKE_HELLO_BYTES);
+    check_token_hello();
     struct bytes in = {wire, SEAL_HANDSHAKE_HELLO_BYTES};
     ck_assert_int_eq(seal_handshake_feed(&ends[1], in, &used_bytes, reply, &out_bytes), SEAL_MORE);
     check("answer", reply, out_bytes);

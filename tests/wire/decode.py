@@ -211,6 +211,8 @@ class Protocol:
             return self.show(kind, value)
         if isinstance(value, bool):
             return str(value).lower()
+        if field.get("show") == "secret":
+            return f"({len(value)} secret bytes)"
         if isinstance(value, bytes):
             return "0x" + value[:32].hex() + (f"..({len(value)} bytes)" if len(value) > 32 else "")
         if kind == "text":

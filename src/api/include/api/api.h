@@ -126,6 +126,8 @@ struct api_host {
                          void *user);
     void (*refused_each)(void *context, void (*each)(void *user, const struct api_refused *refused),
                          void *user);
+    /* A new key for the cluster's ring, from fresh randomness. */
+    void (*key_make)(void *context, struct wire_ring_key *ret_key);
     /* The cluster's keys by their ids; the primary one seals. */
     void (*key_each)(void *context, void (*each)(void *user, uint8_t key_id, bool primary),
                      void *user);

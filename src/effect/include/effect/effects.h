@@ -23,6 +23,7 @@ enum effect_kind {
                          body = workload's JSON */
     EFFECT_POD_STOP,  /* pod_uid, duration_ms = grace, text = reason */
     EFFECT_REPLY,     /* request, code, text = message, payload = encoded object (may be empty) */
+    EFFECT_KEYS, /* payload = encoded key_ring, which is on the disk: it counts from now on */
     EFFECT_NOTIFY,    /* table, key, payload = encoded record: something readable changed */
     EFFECT_FATAL, /* text: this process must stop, loudly: its node key runs on a younger host */
     EFFECT_TRACE, /* text: one line for people and for the trace hash; key = what happened ("dead",
@@ -38,6 +39,7 @@ enum effect_table {
                            */
     EFFECT_TABLE_CLAIM,   /* own claims only; key = pod uid */
     EFFECT_TABLE_REGISTER, /* module register's: what this node promised and accepted; the roster */
+    EFFECT_TABLE_KEYS,    /* the cluster's key ring, whole; key = "ring" */
 };
 
 enum effect_direction {
@@ -60,6 +62,7 @@ struct effect {
     uint64_t request;
     uint64_t sequence;
     uint64_t duration_ms;
+    uint8_t key_id; /* of a stream: open it under this key of the cluster; 0: the one that seals */
     struct address address;
     uint8_t pod_uid[16];
     struct bytes key;
@@ -84,6 +87,10 @@ void effects_datagram(struct effects *effects, uint64_t node, const struct addre
                       struct bytes payload);
 void effects_stream(struct effects *effects, uint64_t node, const struct address *address,
                     struct bytes payload);
+/* To a peer that may not have the key that seals: under one that it has. */
+void effects_stream_under(struct effects *effects, uint64_t node, const struct address *address,
+                          uint8_t key_id, struct bytes payload);
+void effects_keys(struct effects *effects, struct bytes ring);
 void effects_persist(struct effects *effects, uint64_t sequence, enum effect_table table,
                      struct bytes key, struct bytes payload);
 void effects_pod_start(struct effects *effects, const uint8_t pod_uid[static 16], const char *key,

@@ -117,6 +117,15 @@ void member_leave(struct member_table *table, struct instant now, struct member_
 void member_update_self(struct member_table *table, struct instant now,
                         const struct wire_member *record, struct member_output *output);
 
+/* The member is banned: as if it had left, without telling anybody. Nothing for ourselves, or when
+ * it is not known. The driver keeps what it says away from here. */
+void member_expel(struct member_table *table, struct instant now, uint64_t node,
+                  struct member_output *output);
+/* It is no longer banned: unknown, and contacted. Only for one that member_expel() was called for.
+ */
+void member_readmit(struct member_table *table, struct instant now, uint64_t node,
+                    struct member_output *output);
+
 /* ---- Reading; pointers are valid until the next call that takes an output. */
 
 struct member_view {

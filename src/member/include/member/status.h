@@ -25,8 +25,9 @@ enum member_change {
     MEMBER_CHANGE_TOLD,      /* known to be dead by others before we ever reached it */
     MEMBER_CHANGE_NO_ANSWER, /* unknown for too long */
     MEMBER_CHANGE_LEFT,
+    MEMBER_CHANGE_BANNED,
 };
-#define MEMBER_CHANGE_COUNT 12
+#define MEMBER_CHANGE_COUNT 13
 
 /* "unknown", "alive", ...; "joined", "refuted", ...; never NULL. */
 const char *member_status_name(enum member_status status);

@@ -44,21 +44,32 @@ struct net_config {
     uint32_t connections_max; /* [NET_CONNECTIONS_MAX] */
 };
 
+/* Where something authentic came from. */
+struct net_origin {
+    uint64_t id;
+    struct address address; /* of accepted streams an ephemeral port, so answer by id */
+    uint8_t key_id;         /* the cluster's key that it came under */
+    bool to_anyone;         /* a datagram whose sender did not know our id (a joiner) */
+    bool by_token;          /* a stream of a node that holds a join token and not the key */
+};
+
 /* Any may be NULL. Pointers are valid during the call only. net_close() must not be called from
  * inside one. */
 struct net_callbacks {
     void *context;
-    /* An authentic, fresh datagram. `to_anyone`: its sender did not know our id (a joiner). */
-    void (*on_datagram)(void *context, uint64_t from_id, const struct address *from, bool to_anyone,
-                        struct bytes payload);
+    /* False: what is authentic, but of this node, is refused and counted (SEAL_BANNED). */
+    bool (*admits)(void *context, uint64_t id);
+    /* An authentic, fresh datagram. */
+    void (*on_datagram)(void *context, const struct net_origin *from, struct bytes payload);
+    /* A datagram or the beginning of a stream names a key that we do not hold. Nothing of it is
+     * proven; sender_id is 0 for a stream. */
+    void (*on_unknown_key)(void *context, const struct address *from, uint64_t sender_id,
+                           uint8_t key_id);
     /* A datagram of ours could not be delivered, says the kernel or a host on the way (ICMP that
      * quotes a recent datagram of ours): ECONNREFUSED: the host is up and nobody listens;
      * EHOSTUNREACH, ENETUNREACH, EACCES... */
     void (*on_unreachable)(void *context, const struct address *address, int errnum);
-    /* `from` is where the connection comes from: for accepted ones an ephemeral port, so answer by
-     * id. */
-    void (*on_stream_message)(void *context, uint64_t from_id, const struct address *from,
-                              struct bytes message);
+    void (*on_stream_message)(void *context, const struct net_origin *from, struct bytes message);
     /* A connection with messages of ours in doubt failed: those queued are dropped, those written
      * may or may not have arrived. `to_id` 0 when it was not known. Once a connection. */
     void (*on_stream_failed)(void *context, uint64_t to_id, const struct address *address,
@@ -92,10 +103,16 @@ struct net_stats {
 /* Binds UDP and TCP. ERROR_EXISTS: the address is taken; the message says by what to change it. */
 int net_open(uv_loop_t *loop, const struct net_config *config,
              const struct net_callbacks *callbacks, struct net **ret_net, struct error *error);
-/* For a command that holds only a token: no sockets of its own, an identity made up for this
- * process; only net_tunnel_open() and net_close() are of use. */
+/* For a command that holds only a token (`cluster` as seal_token_parse() makes it): no sockets of
+ * its own, an identity made up for this process; only net_tunnel_open() and net_close() are of use.
+ */
 int net_open_client(uv_loop_t *loop, const struct seal_cluster *cluster, struct net **ret_net,
                     struct error *error);
+/* For a node that holds only a token yet: no sockets of its own; net_send_stream_message() and
+ * net_close() are of use, on_stream_message and on_stream_failed come. */
+int net_open_guest(uv_loop_t *loop, const struct seal_cluster *cluster,
+                   const struct seal_identity *identity, const struct net_callbacks *callbacks,
+                   struct net **ret_net, struct error *error);
 /* Closes everything without further callbacks, save `on_closed` (may be NULL) when the memory is
  * gone; the loop must run until then. */
 void net_close(struct net *net, void (*on_closed)(void *context), void *context);
@@ -103,8 +120,8 @@ void net_close(struct net *net, void (*on_closed)(void *context), void *context)
 /* Where it listens, with the port the kernel chose. */
 struct address net_address(const struct net *net);
 const struct net_stats *net_stats(struct net *net);
-/* A changed key ring; takes effect for the next datagram and the next handshake. The cluster id
- * stays. */
+/* A changed key ring; takes effect for the next datagram and the next handshake. Gossip connections
+ * that were opened under a key that is gone are closed; they come again. The cluster id stays. */
 void net_set_cluster(struct net *net, const struct seal_cluster *cluster);
 
 /* Seals and sends one datagram (at most NET_DATAGRAM_BYTES_MAX, asserted) to the node `to_id` at
@@ -120,6 +137,10 @@ int net_send_datagram(struct net *net, uint64_t to_id, const struct address *add
  * failure: on_stream_failed. */
 int net_send_stream_message(struct net *net, uint64_t to_id, const struct address *address,
                             struct bytes message, struct error *error);
+/* The same, but a new connection is opened under the key `key_id` (if it is still there): for a
+ * peer that may not hold the one that seals. 0: that one. */
+int net_send_stream_message_under(struct net *net, uint64_t to_id, const struct address *address,
+                                  uint8_t key_id, struct bytes message, struct error *error);
 /* Drops gossip connections with `id` (found dead, banned, left), without on_stream_failed. */
 void net_forget_peer(struct net *net, uint64_t id);
 

@@ -14,11 +14,12 @@
 #define SEAL_CLUSTER_ID_BYTES 16
 #define SEAL_KEY_BYTES        32
 #define SEAL_KEYS_MAX         8
-/* "shoal1.", 54 bytes in base64url (72 characters) and NUL, with room for later versions. */
+/* "shoal2.", 62 bytes in base64url (83 characters) and NUL, with room for later versions. The key
+ * file's text is shorter. */
 #define SEAL_TOKEN_TEXT_BYTES_MAX 128
 
 struct seal_key {
-    uint8_t id;
+    uint8_t id; /* not 0 */
     uint8_t bytes[SEAL_KEY_BYTES];
 };
 
@@ -29,6 +30,9 @@ struct seal_cluster {
     struct seal_key keys[SEAL_KEYS_MAX];
     uint8_t keys_count;
     uint8_t primary; /* index of the key that seals */
+    /* Unix seconds; 0: the keys are the cluster's own. Else this is what a join token shows of the
+     * cluster: one secret that opens streams until then, and seals no datagram. */
+    uint64_t token_expires_wall_s;
 };
 
 void seal_cluster_init(struct seal_cluster *cluster, const uint8_t id[static SEAL_CLUSTER_ID_BYTES],
@@ -49,12 +53,26 @@ int seal_cluster_use_key(struct seal_cluster *cluster, uint8_t key_id, struct er
 /* ERROR_NOT_FOUND; ERROR_CONFLICT: the primary key cannot be removed. */
 int seal_cluster_remove_key(struct seal_cluster *cluster, uint8_t key_id, struct error *error);
 
-/* The join token: cluster id and primary key as text (proto/envelope.md 2). A secret: goes to files
- * of mode 0600 and to the terminal of who asked, never onto a command line. */
-void seal_token_format(const struct seal_cluster *cluster,
+/* Names the key for ever: the first 8 bytes of its hash (proto/keys.md 1); never 0. */
+uint64_t seal_key_fingerprint(const struct seal_key *key);
+
+/* The join token (proto/envelope.md 2): cluster id, expiry, and a secret made of the primary key
+ * and the expiry, which does not give the key away. A secret: goes to files of mode 0600 and to the
+ * terminal of who asked, never onto a command line. `expires_wall_s` is not 0. */
+void seal_token_format(const struct seal_cluster *cluster, uint64_t expires_wall_s,
                        char ret_text[static SEAL_TOKEN_TEXT_BYTES_MAX]);
-/* Surrounding white space is ignored. ERROR_INVALID says what is wrong with it and never repeats
- * the token. */
+/* Surrounding white space is ignored; the expiry is not looked at (token_expires_wall_s).
+ * ERROR_INVALID says what is wrong with it and never repeats the token. */
 int seal_token_parse(const char *text, struct seal_cluster *ret_cluster, struct error *error);
+/* What the secret of a token is: peers compute it from the key that the token names. */
+void seal_token_secret(const uint8_t cluster_id[static SEAL_CLUSTER_ID_BYTES],
+                       const struct seal_key *key, uint64_t expires_wall_s,
+                       uint8_t ret_secret[static SEAL_KEY_BYTES]);
+
+/* The key file, with which a member's own commands make tokens: cluster id and primary key. It
+ * stays on the machine. */
+void seal_key_file_format(const struct seal_cluster *cluster,
+                          char ret_text[static SEAL_TOKEN_TEXT_BYTES_MAX]);
+int seal_key_file_parse(const char *text, struct seal_cluster *ret_cluster, struct error *error);
 
 #endif

@@ -59,6 +59,7 @@ struct seal_opened {
     uint64_t sender_id;
     uint64_t boot_nonce;
     uint64_t counter;
+    uint8_t key_id;
     bool to_anyone; /* sealed without a destination: only what a stranger may ask should be answered
                      */
     struct bytes payload; /* inside the caller's buffer */
@@ -72,6 +73,10 @@ enum seal_verdict seal_datagram_open(const struct seal_cluster *cluster,
                                      const struct seal_sender *self, struct seal_replay *replay,
                                      struct bytes datagram, uint8_t *ret_plain,
                                      struct seal_opened *ret_opened);
+
+/* The sender that the header of a datagram of at least SEAL_DATAGRAM_HEADER_BYTES names; not
+ * proven. */
+uint64_t seal_datagram_claimed_sender(struct bytes datagram);
 
 /* True if `quoted`, the beginning of a datagram as an ICMP error quotes it, is one that `self`
  * sealed not long ago: who was not on the path cannot know the boot nonce, so cannot invent

@@ -18,7 +18,7 @@
 #include "seal/verdict.h"
 
 #define SEAL_HANDSHAKE_VERSION       1
-#define SEAL_HANDSHAKE_HELLO_BYTES   52  /* initiator -> responder */
+#define SEAL_HANDSHAKE_HELLO_BYTES   60  /* initiator -> responder */
 #define SEAL_HANDSHAKE_ANSWER_BYTES  145 /* responder -> initiator */
 #define SEAL_HANDSHAKE_PROOF_BYTES   112 /* initiator -> responder; data may follow at once */
 #define SEAL_HANDSHAKE_OUT_BYTES_MAX SEAL_HANDSHAKE_ANSWER_BYTES
@@ -32,6 +32,8 @@ enum seal_purpose {
 struct seal_peer {
     uint64_t id;
     uint8_t public_key[SEAL_PUBLIC_KEY_BYTES];
+    uint8_t key_id; /* of the cluster's key that it came with, or that its token was made of */
+    bool by_token;  /* it holds a join token and not the key */
     bool is_client; /* a command with the cluster's token and a key made for this one connection: no
                        node */
     enum seal_purpose purpose;
@@ -45,16 +47,16 @@ enum seal_handshake_state {
     SEAL_HANDSHAKE_FAILED,
 };
 
-/* Its fields are its own. Points to the cluster and identity it was given, which must outlive it.
- */
+/* Its fields are its own. Points to the cluster and identity it was given, which must outlive it;
+ * keys may come into and go from the cluster meanwhile. */
 struct seal_handshake {
     enum seal_handshake_state state;
     const struct seal_cluster *cluster;
     const struct seal_identity *identity;
     uint64_t expected_id;
     struct seal_peer peer;
-    uint8_t key_id;
-    uint8_t flags;
+    uint64_t now_wall_s;
+    uint8_t key[SEAL_KEY_BYTES]; /* K: of the cluster, or of the token */
     uint8_t in_bytes;
     uint8_t in[SEAL_HANDSHAKE_OUT_BYTES_MAX];
     uint8_t hello[SEAL_HANDSHAKE_HELLO_BYTES];
@@ -71,6 +73,8 @@ struct seal_handshake_config {
     enum seal_purpose purpose; /* initiator only */
     uint64_t expected_id;      /* initiator only; 0: whoever answers */
     bool is_client;            /* initiator only */
+    uint8_t key_id;            /* initiator only; 0: the primary key */
+    uint64_t now_wall_s;       /* responder only: tokens that expired before are refused */
 };
 
 /* `ephemeral_seed` is 32 fresh random bytes. The initiator sends `ret_hello` first. */
