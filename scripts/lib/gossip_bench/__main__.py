@@ -41,9 +41,8 @@ def table(count, names, rows):
 def main():
     root, run, run_dir, count, wanted, names, *flags = sys.argv[1:]
     count, wanted, names = int(count), wanted.split(","), names.split(",")
-    rows = {}
+    rows, failed = {}, False
     for name in names:
-        # A row of the same text twice (said of the sick) is told apart by its place.
         rows[name] = []
         here = fleet.Fleet(root, run, run_dir, count)
         bench = measures.Bench(here, agents.AGENTS[name](here, flags), lambda text: print(text, flush=True))
@@ -52,11 +51,17 @@ def main():
         if wanted[0] != "start":
             bench.begin()
         for measure in wanted:
-            for row in measures.MEASURES[measure](bench):
-                rows[name].append(row)
-                print(f"      {row.text}: {' '.join(shown(value, row.unit) for value in row.shown)} {row.unit}", flush=True)
+            try:
+                for row in measures.MEASURES[measure](bench):
+                    rows[name].append(row)
+                    print(f"      {row.text}: {' '.join(shown(value, row.unit) for value in row.shown)} {row.unit}", flush=True)
+            except (fleet.Ended, OSError) as error:
+                print(f"      {measure}: {error}", flush=True)
+                failed = True
+                bench.begin()
         here.stop_all()
     table(count, names, rows)
+    return 1 if failed else 0
 
 
-main()
+sys.exit(main())

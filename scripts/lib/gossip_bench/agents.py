@@ -36,7 +36,7 @@ class Connection:
         """What does not fit now goes with the next call."""
         self.unsent += data
         if self.stream is None:
-            raise SystemExit(f"an agent has hung up; it said last: {self.last[-300:].decode(errors='replace')}")
+            raise ConnectionError(f"an agent has hung up; it said last: {self.last[-300:].decode(errors='replace')}")
         try:
             self.unsent = self.unsent[self.stream.send(self.unsent):]
         except BlockingIOError:

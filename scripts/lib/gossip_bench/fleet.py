@@ -14,6 +14,10 @@ BECOME = 'source "$1/scripts/lib/common.sh"; source "$1/scripts/lib/machines.sh"
 AT_THE_START = 'echo at the start >&2; read -r _; exec "$@"'
 
 
+class Ended(Exception):
+    """An agent is gone that nobody killed."""
+
+
 class Machine:
     """One machine; `process` is the nsenter whose child is the agent."""
 
@@ -84,8 +88,8 @@ class Fleet:
                 ["bash", "-c", BECOME, "become", self.root, self.run, machine.name, "bash", "-c", AT_THE_START, "agent",
                  *command_of(machine)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            machine.rest = b""
-            machine.ready = False
+            machine.rest, machine.last = b"", []
+            machine.ready = machine.killed = False
             self.view[machine.name] = {}
             os.set_blocking(machine.process.stdout.fileno(), False)
             self.selector.register(machine.process.stdout, selectors.EVENT_READ, machine)
@@ -107,9 +111,12 @@ class Fleet:
         return self.release(machines)
 
     def signal(self, machines, number):
+        """To the agents. nsenter stops itself when its child stops, and has to be woken, too."""
         for machine in machines:
             try:
                 os.kill(machine.agent_pid, number)
+                if number == signal.SIGCONT:
+                    os.kill(machine.process.pid, number)
             except ProcessLookupError:
                 pass
 
@@ -118,12 +125,15 @@ class Fleet:
         now = time.monotonic()
         self.signal(machines, signal.SIGKILL)
         for machine in machines:
+            os.kill(machine.process.pid, signal.SIGCONT)
+        for machine in machines:
             self.forget(machine)
         return now
 
     def forget(self, machine):
         if machine.process is None:
             return
+        machine.killed = True
         machine.process.wait()
         self.drain(machine)
         self.selector.unregister(machine.process.stdout)
@@ -164,14 +174,17 @@ class Fleet:
         except BlockingIOError:
             return
         if not data:
-            if machine.process.poll() is not None and not machine.process.returncode < 0:
-                raise SystemExit(f"the agent of {machine.name} ended by itself: {machine.rest.decode(errors='replace')}")
+            if not machine.killed:
+                said = b"\n".join(machine.last).decode(errors="replace")
+                self.forget(machine)
+                raise Ended(f"the agent of {machine.name} ended by itself; it said last:\n{said}")
             return
         if self.log_dir:
             with open(f"{self.log_dir}/{machine.name}.log", "ab") as file:
                 file.write(data)
         lines = (machine.rest + data).split(b"\n")
         machine.rest = lines.pop()
+        machine.last = (machine.last + lines)[-8:]
         for line in lines:
             if line == b"at the start":
                 machine.ready = True
