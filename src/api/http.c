@@ -148,7 +148,8 @@ static int on_headers_complete(http_parser *parser)
     const char *text = buf_text(&connection->url);
     end_header(connection);
     http_parser_url_init(&url);
-    if (http_parser_parse_url(text, connection->url.size_bytes, 0, &url) != 0 ||
+    if (parser->http_major != 1 ||
+        http_parser_parse_url(text, connection->url.size_bytes, 0, &url) != 0 ||
         (url.field_set & (1 << UF_PATH)) == 0)
         return -1;
     request->method = (enum http_method)parser->method;
@@ -273,11 +274,14 @@ static void feed(struct api_connection *connection)
             else if (!connection->closing)
                 route(connection);
         } else if (problem != HPE_OK || connection->parser.upgrade) {
+            drop_ongoing(connection); /* an upload that breaks off */
             connection->busy = true;
             connection->request.keep_alive = false;
             respond_failure(connection, 400, "BadRequest", NULL,
                             "this is not HTTP/1.1 that Shoal understands: %s",
-                            http_errno_description(problem));
+                            problem == HPE_CB_headers_complete
+                                ? "another version, or a URL without a path"
+                                : http_errno_description(problem));
         }
     }
     connection->in_parser = false;
