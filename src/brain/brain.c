@@ -317,7 +317,8 @@ static void settle(struct brain *brain)
         keys_members_changed(brain);
     brain->candidates_stale = brain->candidates_stale || brain->members_changed;
     brain->members_changed = false;
-    if (control_has_work(brain->control, brain->now.boot_ms)) {
+    /* Until all pods found running are booked, the ledger would admit what there is no room for. */
+    if (brain->adoption_done && control_has_work(brain->control, brain->now.boot_ms)) {
         struct control_view view = control_view_of(brain);
         struct control_output output = control_output_of(brain);
         control_run(brain->control, &view, &output);
@@ -358,7 +359,8 @@ boot_ms_t brain_deadline(const struct brain *brain)
     boot_ms_t deadline = member_deadline(brain->members);
     deadline = earlier(deadline, gossip_deadline(brain->gossip));
     deadline = earlier(deadline, store_deadline(brain->store));
-    deadline = earlier(deadline, control_deadline(brain->control));
+    if (brain->adoption_done)
+        deadline = earlier(deadline, control_deadline(brain->control));
     deadline = earlier(deadline, registers_deadline(brain->registers));
     deadline = earlier(deadline, brain->sync_boot_ms);
     deadline = earlier(deadline, brain->claims_complete_boot_ms);

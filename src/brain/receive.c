@@ -17,6 +17,8 @@ static bool take_swim(struct brain *brain, uint64_t node, const struct address *
 
 static void take_offer(struct brain *brain, const struct wire_offer *offer)
 {
+    if (!brain->adoption_done)
+        return; /* what room there is, is not known yet; the peer goes on by itself */
     struct control_view view = control_view_of(brain);
     struct control_output output = control_output_of(brain);
     control_offered(brain->control, &view, offer, &output);

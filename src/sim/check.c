@@ -37,14 +37,30 @@ void check_free(struct sim_machine *machine)
     }
 }
 
+static bool still_runs(struct sim_machine *machine, const struct sim_slot *slot)
+{
+    struct sim_pod *pod = RB_ROOT(&machine->pods);
+    while (pod != NULL && RB_LEFT(pod, link) != NULL)
+        pod = RB_LEFT(pod, link);
+    for (; pod != NULL; pod = sim_pods_next(pod)) {
+        const struct sim_slot probe = {.slot = pod->slot};
+        if (!pod->stopping && pod->generation == slot->generation &&
+            compare_slots(&probe, slot) == 0)
+            return true;
+    }
+    return false;
+}
+
 void check_forget(struct sim_machine *machine)
 {
     struct sim_slot *slot = NULL;
     struct sim_uid *uid = NULL, *next = NULL;
     RB_FOREACH (slot, sim_slots, &machine->slots) {
-        if (slot->sequence > machine->persisted_sequence)
+        bool unwritten = slot->sequence > machine->persisted_sequence;
+        bool runs = unwritten && still_runs(machine, slot);
+        if (unwritten && !runs)
             slot->generation = slot->durable_generation;
-        slot->sequence = 0;
+        slot->sequence = runs ? UINT64_MAX : 0;
     }
     RB_FOREACH_SAFE (uid, sim_uids, &machine->deleted, next) {
         if (uid->sequence > machine->persisted_sequence) {
@@ -59,7 +75,8 @@ void check_forget(struct sim_machine *machine)
 /* 1: admitted <= allocatable, always. 8: the generation of a slot never falls (on a machine). */
 void check_pod_started(struct sim *sim, struct sim_machine *machine, const struct wire_claim *claim)
 {
-    if (machine->used_cpu_milli > SIM_CPU_MILLI || machine->used_memory_bytes > SIM_MEMORY_BYTES)
+    if (machine->used_cpu_milli > SIM_CPU_MILLI ||
+        machine->used_memory_bytes > machine_memory_bytes(machine->index))
         sim_break(sim, "invariant 1: m%u runs pods for more cpu or memory than it has",
                   machine->index);
     check_constraints(sim, machine, claim);

@@ -160,6 +160,9 @@ static void start_pod(struct sim *sim, struct sim_machine *machine, const struct
         struct sim_pod *pod = MEM_NEW(struct sim_pod);
         memcpy(pod->uid, effect->pod_uid, sizeof(pod->uid));
         pod->tag = sim_copy(effect->payload);
+        pod->slot = claim.slot;
+        pod->slot.unknown = (struct bytes){.data = NULL};
+        pod->generation = claim.object_generation;
         pod->cpu_milli = claim.requests.cpu_milli;
         pod->memory_bytes = claim.requests.memory_bytes;
         RB_INSERT(sim_pods, &machine->pods, pod);
@@ -384,6 +387,11 @@ struct bytes machine_news(void)
     return (struct bytes){unknown_message, sizeof(unknown_message)};
 }
 
+uint64_t machine_memory_bytes(uint32_t index)
+{
+    return index % 4 == 3 ? SIM_MEMORY_SMALL_BYTES : SIM_MEMORY_BYTES;
+}
+
 static void configure(struct sim *sim, struct sim_machine *machine, char name[static 16],
                       struct brain_config *config)
 {
@@ -397,10 +405,11 @@ static void configure(struct sim *sim, struct sim_machine *machine, char name[st
     config->self.name = text_bytes(name);
     memcpy(config->self.address.ip, address.ip, sizeof(address.ip));
     config->self.address.port = address.port;
-    config->self.capacity = (struct wire_resources){.cpu_milli = SIM_CPU_MILLI,
-                                                    .memory_bytes = SIM_MEMORY_BYTES,
-                                                    .ephemeral_bytes = SIM_MEMORY_BYTES,
-                                                    .pods = SIM_PODS_MAX};
+    config->self.capacity =
+        (struct wire_resources){.cpu_milli = SIM_CPU_MILLI,
+                                .memory_bytes = machine_memory_bytes(machine->index),
+                                .ephemeral_bytes = SIM_MEMORY_BYTES,
+                                .pods = SIM_PODS_MAX};
     if (machine->newer)
         config->self.unknown = (struct bytes){unknown_field, sizeof(unknown_field)};
     config->seed = prng_next(&sim->prng);
@@ -503,6 +512,7 @@ void machine_power_off(struct sim *sim, struct sim_machine *machine)
     struct sim_pod *pod = NULL;
     while ((pod = RB_ROOT(&machine->pods)) != NULL)
         drop_pod(machine, pod);
+    check_forget(machine);
 }
 
 void machine_lose_disk(struct sim_machine *machine)

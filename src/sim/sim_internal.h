@@ -57,12 +57,14 @@ struct sim_pod {
     uint8_t uid[16];
     struct bytes tag; /* owned */
     bool ready, stopping;
+    struct wire_slot slot;
+    uint64_t generation;
     uint64_t cpu_milli, memory_bytes;
 };
 RB_HEAD(sim_pods, sim_pod);
 
 /* The highest generation that ever ran in a slot here (invariant 8). What had not reached the disk
- * is forgotten with the agent: nobody was promised it. */
+ * is forgotten with the agent, unless a pod that says it still runs: nobody was promised it. */
 struct sim_slot {
     RB_ENTRY(sim_slot) link;
     struct wire_slot slot;
@@ -108,7 +110,9 @@ struct sim_machine {
 
 #define SIM_CPU_MILLI    UINT64_C(8000)
 #define SIM_MEMORY_BYTES (UINT64_C(16) << 30)
-#define SIM_PODS_MAX     110
+/* Every fourth machine has room for five pods of users: chains go past it, and it says no. */
+#define SIM_MEMORY_SMALL_BYTES (UINT64_C(640) << 20)
+#define SIM_PODS_MAX           110
 
 /* How hard the faults of this run are (mix.c). */
 struct sim_mix {
@@ -194,6 +198,7 @@ struct sim_machine *sim_machine_of(const struct sim *sim, const struct brain_mem
 bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to);
 
 /* ---- machine.c */
+uint64_t machine_memory_bytes(uint32_t index);
 void machine_init(struct sim *sim, uint32_t index);
 struct sim_pod *sim_pods_next(struct sim_pod *pod);
 void machine_fini(struct sim_machine *machine);
@@ -267,7 +272,7 @@ void check_one_death(struct sim *sim);
 bool check_quiet(struct sim *sim,
                  char *reason); /* false: something is still moving, `reason` says what */
 void check_free(struct sim_machine *machine);
-/* The agent dies: forgets what the disk does not know. */
+/* The agent died, or its pods did after it: forgets what neither disk nor pods know. */
 void check_forget(struct sim_machine *machine);
 bool sim_run_until(struct sim *sim, uint64_t until_ms); /* false: broken */
 
