@@ -182,7 +182,7 @@ static void member_changed(struct brain *brain, const struct member_output_item 
         store_set_node_void(brain->store, item->node, 0);
     effects_notify(brain->effects, EFFECT_TABLE_MEMBER, key_of(item->node, key),
                    (struct bytes){.data = NULL});
-    effects_trace_member(brain->effects, item->node, member_change_name(item->change),
+    effects_trace_member(brain->effects, item->node, member_status_name(item->status_new),
                          "member %016llx %s -> %s: %s", (unsigned long long)item->node,
                          member_status_name(item->status_old), member_status_name(item->status_new),
                          member_change_name(item->change));
