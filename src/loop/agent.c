@@ -1,6 +1,7 @@
 #include "loop/agent.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -361,6 +362,9 @@ int agent_run(const struct agent_options *options, struct error *error)
     agent->options = &filled;
     agent->loop = &loop;
     (void)signal(SIGPIPE, SIG_IGN);
+    /* One heap for all threads: what a worker frees after a short piece of work is used again here,
+     * and does not stay with the worker. */
+    (void)mallopt(M_ARENA_MAX, 1);
     effects_init(&agent->effects);
     RB_INIT(&agent->pods);
     ASSERT(uv_loop_init(&loop) == 0);
