@@ -81,6 +81,7 @@ static void step(struct rig *rig, const struct event *event)
         case EFFECT_DATAGRAM:
         case EFFECT_STREAM:
         case EFFECT_FATAL:
+        case EFFECT_KEYS:
         case EFFECT_TRACE:
             break;
         }
