@@ -82,8 +82,19 @@ struct api_connection {
 };
 
 /* ---- http.c */
+/* The next request in what waits, if none is being answered. */
+void connection_feed(struct api_connection *connection);
+/* After what was written is out. */
+void connection_close(struct api_connection *connection);
+
+/* ---- request.c */
+void request_clear(struct request *request);
+void request_take_path(struct request *request, const char *path, size_t size_bytes);
+void request_take_query(struct request *request, const char *query, size_t size_bytes);
 const char *request_query(const struct request *request, const char *name); /* NULL: not given */
 bool request_flag(const struct request *request, const char *name);         /* true, True, 1 */
+
+/* ---- respond.c */
 void respond(struct api_connection *connection, int status, const char *content_type,
              struct bytes body);
 void respond_header(struct api_connection *connection, const char *name,
