@@ -37,8 +37,9 @@ static void begin_to_believe(struct trial *trial, struct trial_client *client,
                              const struct register_result *result)
 {
     uint64_t token = result->value.lease.token;
-    bool renewed = client->verb == REGISTER_RENEW;
-    if (renewed && !client->believes)
+    bool renewed = token == trial->token_max && trial->token_holder == client->index &&
+                   client->verb != REGISTER_ACQUIRE;
+    if (client->verb == REGISTER_RENEW && !client->believes)
         return; /* it has let go of it meanwhile */
     client->believes = true;
     client->believes_until_ms = result->holds_until_boot_ms;
@@ -52,6 +53,7 @@ static void begin_to_believe(struct trial *trial, struct trial_client *client,
         trial_break(trial, "invariant 2: a token did not rise: %llu after %llu",
                     (unsigned long long)token, (unsigned long long)trial->token_max);
     trial->token_max = token;
+    trial->token_holder = client->index;
     for (uint32_t i = 0; i < trial->clients_count; i++)
         if (i != client->index && believes_now(trial, &trial->clients[i]))
             trial_break(trial, "invariant 2: %s and %s hold the lease at once", client->holder,
@@ -86,6 +88,8 @@ static void choose_lease(struct trial *trial, struct trial_client *client,
     request->holder = (struct bytes){(const uint8_t *)client->holder, strlen(client->holder)};
     if (request->verb == REGISTER_RELEASE)
         client->believes = false; /* before it asks */
+    else if (request->verb != REGISTER_READ && prng_below(&trial->prng, 4) == 0)
+        request->verb = REGISTER_REPLACE;
 }
 
 static void ask(struct trial *trial, struct trial_client *client, struct register_request *request)
@@ -237,8 +241,9 @@ void client_reply(struct trial *trial, const struct register_result *result)
         hash64_pair(trial->result->hash, (uint64_t)result->outcome ^ trial->now_us << 8);
     count(trial, result->outcome);
     note(trial, client, result);
-    if (result->outcome == REGISTER_DONE &&
-        (client->verb == REGISTER_ACQUIRE || client->verb == REGISTER_RENEW))
+    bool grants = client->verb == REGISTER_ACQUIRE || client->verb == REGISTER_RENEW ||
+                  client->verb == REGISTER_REPLACE;
+    if (result->outcome == REGISTER_DONE && grants)
         begin_to_believe(trial, client, result);
     else if (result->outcome == REGISTER_CONFLICT && client->verb == REGISTER_RENEW)
         client->believes = false;

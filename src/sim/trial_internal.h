@@ -93,6 +93,7 @@ struct trial {
     size_t history_count[TRIAL_KEYS];
     uint64_t key_from_us[TRIAL_KEYS]; /* nobody uses it before: the roster may have changed since */
     uint64_t token_max;
+    uint32_t token_holder; /* the client that got it */
     uint64_t requests;
     struct register_member members[TRIAL_NODES_MAX];
     uint32_t acting; /* the node whose step it is */

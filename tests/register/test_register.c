@@ -249,6 +249,45 @@ START_TEST(leases_and_plain_registers_do_not_mix)
 }
 END_TEST
 
+static enum register_outcome replace(struct group *group, const char *holder, uint32_t duration_ms,
+                                     int64_t sequence)
+{
+    return group_ask(group, 0,
+                     (struct register_request){.verb = REGISTER_REPLACE,
+                                               .key = text_bytes("l/a"),
+                                               .holder = text_bytes(holder),
+                                               .duration_ms = duration_ms,
+                                               .check_sequence = sequence >= 0,
+                                               .sequence = sequence >= 0 ? (uint64_t)sequence : 0});
+}
+
+/* As clients of the API do: they say what the lease should be. */
+START_TEST(replacing_a_lease_renews_takes_or_releases_it)
+{
+    struct group *group = group_new(3, 3);
+    ck_outcome(replace(group, "me", 5000, -1), REGISTER_CONFLICT);
+    ck_assert_str_eq(group->text, "there is no such lease");
+    ck_outcome(group_acquire(group, 1, "l/a", "me", 5000), REGISTER_DONE);
+    uint64_t token = group->result.value.lease.token;
+    uint64_t asked_ms = group->now_ms;
+    ck_outcome(replace(group, "me", 5000, 1), REGISTER_DONE);
+    ck_assert_uint_eq(group->result.value.lease.token, token);
+    ck_assert_uint_eq(group->result.holds_until_boot_ms, asked_ms + lease_held_ms(5000));
+    ck_outcome(replace(group, "me", 5000, 1), REGISTER_CONFLICT); /* what it saw is no more */
+    ck_outcome(replace(group, "you", 5000, 2), REGISTER_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(group->text, "me holds it"));
+    ck_outcome(replace(group, "me", 9000, -1), REGISTER_DONE); /* for another time: a grant */
+    ck_assert_uint_gt(group->result.value.lease.token, token);
+    ck_outcome(replace(group, "", 0, 3), REGISTER_DONE);
+    ck_assert(group->result.value.lease.released);
+    ck_assert_uint_eq(group->result.holds_until_boot_ms, 0);
+    ck_outcome(replace(group, "", 0, -1), REGISTER_DONE); /* nothing to do */
+    ck_assert_uint_eq(group->result.value.sequence, 4);
+    ck_outcome(replace(group, "you", 5000, 4), REGISTER_DONE);
+    group_free(group);
+}
+END_TEST
+
 /* ---- lists and limits */
 
 START_TEST(a_list_has_all_keys_in_order)
@@ -499,6 +538,7 @@ int main(void)
     tcase_add_test(tcase, looking_at_a_lease_keeps_nobody_waiting);
     tcase_add_test(tcase, the_same_holder_gets_a_new_token_and_no_shorter_lease);
     tcase_add_test(tcase, leases_and_plain_registers_do_not_mix);
+    tcase_add_test(tcase, replacing_a_lease_renews_takes_or_releases_it);
     tcase_add_test(tcase, a_list_has_all_keys_in_order);
     tcase_add_test(tcase, what_breaks_a_limit_is_refused);
     tcase_add_test(tcase, one_node_founds_and_the_roster_grows);
