@@ -7,12 +7,10 @@
 #include "base/memory.h"
 
 #define STATES_MAX ((size_t)1 << 20)
-/* The tag of a value that a LINEAR_MAYBE wrote and nobody has seen yet. */
-#define TAG_UNSEEN 0
 
 struct state {
-    uint64_t done; /* bit i: operation i has happened */
-    uint64_t sequence, tag;
+    uint64_t done;     /* bit i: operation i has happened */
+    uint64_t sequence; /* of the value; its tag follows from it, see numbers_agree */
 };
 
 struct search {
@@ -25,13 +23,12 @@ struct search {
 
 static bool equal(const struct state *a, const struct state *b)
 {
-    return a->done == b->done && a->sequence == b->sequence && a->tag == b->tag;
+    return a->done == b->done && a->sequence == b->sequence;
 }
 
 static void insert(struct state *table, size_t capacity, const struct state *state)
 {
-    size_t at =
-        (size_t)hash64_pair(hash64_pair(state->done, state->sequence), state->tag) & (capacity - 1);
+    size_t at = (size_t)hash64_pair(state->done, state->sequence) & (capacity - 1);
     while (table[at].done != UINT64_MAX && !equal(&table[at], state))
         at = (at + 1) & (capacity - 1);
     table[at] = *state;
@@ -49,7 +46,7 @@ static struct state *new_table(size_t capacity)
 static bool remember(struct search *search, const struct state *state)
 {
     size_t mask = search->seen_capacity - 1;
-    size_t at = (size_t)hash64_pair(hash64_pair(state->done, state->sequence), state->tag) & mask;
+    size_t at = (size_t)hash64_pair(state->done, state->sequence) & mask;
     for (; search->seen[at].done != UINT64_MAX; at = (at + 1) & mask)
         if (equal(&search->seen[at], state))
             return false;
@@ -66,42 +63,16 @@ static bool remember(struct search *search, const struct state *state)
     return true;
 }
 
-/* A value that nobody is known to have written was written by the LINEAR_MAYBE that stands there
- * now. */
-static bool has_known_writer(const struct search *search, uint64_t tag)
-{
-    for (size_t i = 0; i < search->count; i++)
-        if (search->operations[i].kind == LINEAR_WRITE && search->operations[i].tag == tag)
-            return true;
-    return false;
-}
-
 /* The register's own rules: false when the operation cannot happen in this state. */
-static bool apply(const struct search *search, const struct linear_operation *operation,
-                  struct state *state)
+static bool apply(const struct linear_operation *operation, struct state *state)
 {
     switch (operation->kind) {
     case LINEAR_READ:
-        if (state->sequence != operation->sequence)
-            return false;
-        if (state->sequence == 0 || state->tag == operation->tag)
-            return true;
-        if (state->tag != TAG_UNSEEN || has_known_writer(search, operation->tag))
-            return false;
-        state->tag = operation->tag; /* from now on everybody sees the same */
-        return true;
+        return state->sequence == operation->sequence;
     case LINEAR_WRITE:
-        if (state->sequence + 1 != operation->sequence)
-            return false;
-        state->sequence++;
-        state->tag = operation->tag;
-        return true;
+        return ++state->sequence == operation->sequence;
     case LINEAR_MAYBE:
-        if (operation->checks && state->sequence != operation->expected)
-            return false;
-        state->sequence++;
-        state->tag = TAG_UNSEEN;
-        return true;
+        return state->sequence++ == operation->expected || !operation->checks;
     }
     UNREACHABLE();
 }
@@ -116,36 +87,48 @@ static uint64_t first_return(const struct search *search, uint64_t done)
     return first_us;
 }
 
+struct stack {
+    struct state *items;
+    size_t count, capacity;
+};
+
+/* What can happen next: of the kinds asked for. */
+static void push_next(struct search *search, struct stack *stack, const struct state *state,
+                      bool maybes)
+{
+    uint64_t first_us = first_return(search, state->done);
+    for (size_t i = 0; i < search->count; i++) {
+        const struct linear_operation *operation = &search->operations[i];
+        struct state next = *state;
+        if ((state->done >> i & 1) != 0 || (operation->kind == LINEAR_MAYBE) != maybes ||
+            operation->call_us > first_us || !apply(operation, &next))
+            continue;
+        next.done |= UINT64_C(1) << i;
+        if (!remember(search, &next))
+            continue;
+        MEM_GROW(stack->items, stack->count, stack->capacity);
+        stack->items[stack->count++] = next;
+    }
+}
+
 static enum linear_verdict run(struct search *search)
 {
-    struct state *stack = NULL;
-    size_t stack_count = 0;
-    size_t stack_capacity = 0;
+    struct stack stack = {.items = NULL};
     enum linear_verdict verdict = LINEAR_BROKEN;
-    MEM_GROW(stack, stack_count, stack_capacity);
-    stack[stack_count++] = (struct state){.done = 0};
-    while (stack_count > 0 && verdict == LINEAR_BROKEN) {
-        struct state state = stack[--stack_count];
-        if ((state.done & search->wanted) == search->wanted) {
+    MEM_GROW(stack.items, stack.count, stack.capacity);
+    stack.items[stack.count++] = (struct state){.done = 0};
+    while (stack.count > 0 && verdict == LINEAR_BROKEN) {
+        struct state state = stack.items[--stack.count];
+        if ((state.done & search->wanted) == search->wanted)
             verdict = LINEAR_HOLDS;
-            break;
-        }
-        uint64_t first_us = first_return(search, state.done);
-        for (size_t i = 0; i < search->count; i++) {
-            struct state next = state;
-            if ((state.done >> i & 1) != 0 || search->operations[i].call_us > first_us ||
-                !apply(search, &search->operations[i], &next))
-                continue;
-            next.done |= UINT64_C(1) << i;
-            if (!remember(search, &next))
-                continue;
-            MEM_GROW(stack, stack_count, stack_capacity);
-            stack[stack_count++] = next;
-        }
-        if (search->seen_count > STATES_MAX)
+        else if (search->seen_count > STATES_MAX)
             verdict = LINEAR_TOO_LARGE;
+        /* What is known to have happened is tried first: the others are only needed to explain it.
+         */
+        push_next(search, &stack, &state, true);
+        push_next(search, &stack, &state, false);
     }
-    mem_free(stack);
+    mem_free(stack.items);
     return verdict;
 }
 
