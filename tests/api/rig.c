@@ -210,6 +210,32 @@ static void refused_each(void *context, void (*each)(void *user, const struct ap
     each(user, &(struct api_refused){.what = "datagrams", .reason = "replayed", .count = 3});
 }
 
+/* Secrets of which every byte is the id. */
+static void key_make(void *context, struct wire_ring_key *ret_key)
+{
+    struct rig *rig = context;
+    uint8_t id = ++rig->keys_made_count;
+    *ret_key = (struct wire_ring_key){.fingerprint = UINT64_C(0x100) + id,
+                                      .id = id,
+                                      .changed = 1,
+                                      .created_wall_ms = rig->now.wall_ms};
+    memset(ret_key->secret, id, sizeof(ret_key->secret));
+}
+
+static void give_key(struct rig *rig)
+{
+    struct wire_ring_key key;
+    struct wire_key_ring ring = {.keys = &key, .keys_count = 1};
+    struct buf encoded = BUF_INIT;
+    struct error error = ERROR_INIT;
+    key_make(rig, &key);
+    key.phase = WIRE_KEY_PHASE_USED;
+    wire_key_ring_encode(&ring, &encoded);
+    ASSERT(brain_restore(rig->brain, EFFECT_TABLE_KEYS, (struct bytes){(const uint8_t *)"ring", 4},
+                         (struct bytes){encoded.data, encoded.size_bytes}, &error) == 0);
+    buf_fini(&encoded);
+}
+
 static void key_each(void *context, void (*each)(void *user, uint8_t key_id, bool primary),
                      void *user)
 {
@@ -279,6 +305,7 @@ void rig_init(struct rig *rig)
                         .log_stop_at = RIG_LINES};
     effects_init(&rig->effects);
     rig->brain = new_brain(rig);
+    give_key(rig);
     step(rig, &(struct event){.kind = EVENT_START});
     step(rig, &(struct event){.kind = EVENT_ADOPTION_DONE});
     const struct api_host host = {
@@ -300,6 +327,7 @@ void rig_init(struct rig *rig)
         .image_each = image_each,
         .counter_each = counter_each,
         .refused_each = refused_each,
+        .key_make = key_make,
         .key_each = key_each,
         .key_make = key_make,
         .process = process,

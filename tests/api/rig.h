@@ -44,6 +44,7 @@ struct rig {
     void *on_more_user;
     bool disk_is_slow; /* writes stay unanswered until it is false again */
     uint64_t sequence;
+    uint8_t keys_made_count;
 };
 
 struct rig_connection {

@@ -135,6 +135,15 @@ static void persist(struct town *town, size_t index, const struct effect *effect
     if (effect->table == EFFECT_TABLE_KEYS) {
         buf_clear(&house->ring);
         buf_append(&house->ring, effect->payload.data, effect->payload.size_bytes);
+    } else if (effect->table == EFFECT_TABLE_OBJECT) {
+        char key[128] = "";
+        if (effect->key.size_bytes < sizeof(key))
+            memcpy(key, effect->key.data, effect->key.size_bytes);
+        for (size_t i = 0; i < town->count; i++)
+            if (brain_ban_node(key) == town->houses[i].node) {
+                buf_clear(&house->bans[i]);
+                buf_append(&house->bans[i], effect->payload.data, effect->payload.size_bytes);
+            }
     } else if (effect->table == EFFECT_TABLE_MEMBER) {
         for (size_t i = 0; i < town->count; i++) {
             uint8_t key[8];
@@ -230,6 +239,11 @@ void town_start(struct town *town, size_t index)
             ASSERT(brain_restore(house->brain, EFFECT_TABLE_MEMBER, ring_name, member, &error) ==
                    0);
     }
+    for (size_t i = 0; i < town->count; i++) {
+        struct bytes ban = {house->bans[i].data, house->bans[i].size_bytes};
+        if (ban.size_bytes > 0)
+            ASSERT(brain_restore(house->brain, EFFECT_TABLE_OBJECT, ring_name, ban, &error) == 0);
+    }
     house->keys_count = 0;
     brain_each_key(house->brain, add_key_id, house);
     town_step(town, index, &(struct event){.kind = EVENT_START});
@@ -266,6 +280,8 @@ void town_free(struct town *town)
         buf_fini(&town->houses[i].ring);
         for (size_t j = 0; j < TOWN_MAX; j++)
             buf_fini(&town->houses[i].members[j]);
+        for (size_t j = 0; j < TOWN_MAX; j++)
+            buf_fini(&town->houses[i].bans[j]);
     }
     while (town->packets != NULL) {
         struct town_packet *next = town->packets->next;
@@ -374,6 +390,30 @@ enum error_code town_request(struct town *town, size_t index, struct brain_reque
         tick(town);
     ck_assert(house->replied);
     return house->reply_code;
+}
+
+static void ban_key(const struct town *town, size_t banned, char key[static 64])
+{
+    (void)snprintf(key, 64, BRAIN_BAN_PREFIX "%016llx",
+                   (unsigned long long)town->houses[banned].node);
+}
+
+enum error_code town_ban(struct town *town, size_t house, size_t banned)
+{
+    static const char body[] = "{\"reason\":\"test\"}";
+    char key[64];
+    ban_key(town, banned, key);
+    return town_request(town, house,
+                        (struct brain_request){.verb = BRAIN_APPLY,
+                                               .key = key,
+                                               .body = {(const uint8_t *)body, strlen(body)}});
+}
+
+enum error_code town_unban(struct town *town, size_t house, size_t banned)
+{
+    char key[64];
+    ban_key(town, banned, key);
+    return town_request(town, house, (struct brain_request){.verb = BRAIN_DELETE, .key = key});
 }
 
 enum error_code town_install(struct town *town, size_t house, uint8_t key_id)

@@ -22,6 +22,7 @@ struct house {
     size_t keys_count;
     struct buf ring; /* on its disk */
     struct buf members[TOWN_MAX];
+    struct buf bans[TOWN_MAX]; /* object records, by banned house */
     uint32_t side;
     enum error_code reply_code; /* of the last request */
     char reply_text[512];
@@ -55,6 +56,8 @@ bool town_wait_sealing(struct town *town, uint8_t key_id, uint64_t timeout_ms);
 bool town_wait_gone(struct town *town, uint8_t key_id, uint64_t timeout_ms);
 bool town_opens(const struct town *town, size_t house, uint8_t key_id);
 void town_step(struct town *town, size_t house, const struct event *event);
+enum error_code town_ban(struct town *town, size_t house, size_t banned);
+enum error_code town_unban(struct town *town, size_t house, size_t banned);
 /* Runs until the reply is there, and returns its code. */
 enum error_code town_request(struct town *town, size_t house, struct brain_request request);
 enum error_code town_install(struct town *town, size_t house, uint8_t key_id);

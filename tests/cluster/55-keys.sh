@@ -129,14 +129,16 @@ case_a_banned_node_is_out_until_it_is_unbanned() {
 
 # proto/ is enough to read along: a decoder in Python that shares no code with the agents opens what they send.
 case_a_second_implementation_opens_what_agents_send() {
-    local captured=$MACHINES_DIR/captured said
+    local captured=$MACHINES_DIR/captured said pid
     given_cluster
     nsenter -t "$(_machine_pid m2)" --net python3 "$SHOAL_ROOT/tests/wire/live.py" capture 6 7600 "$captured" &
+    pid=$!
+    expect_soon 10 "the capture begins" test -e "$captured"
     machine_exec m1 shoal apply -f "$SHOAL_ROOT/examples/web.yaml"
     machine_signal m5 agent KILL
     cluster_agent_start m5
     await_ready m1 10
-    wait $!
+    wait "$pid"
     (umask 077 && machine_exec m1 cat /var/lib/shoal/key >"$MACHINES_DIR/key")
     said=$(python3 "$SHOAL_ROOT/tests/wire/live.py" open "$MACHINES_DIR/key" "$captured") || fail "$said"
     expect_match "what it read" 'datagrams of 5 nodes:.* ack=[1-9].* claim=[1-9].* member=[1-9].* ping=[1-9]' "$said"

@@ -2,7 +2,8 @@
 """Opens what real agents send, with nothing but proto/*.md: a second implementation of the envelope (tests/seal/envelope_vectors.py)
 and of the messages (decode.py).
 
-usage: live.py capture SECONDS PORT FILE     keeps the UDP payloads to that port that pass this network namespace (root), one a line, in hex
+usage: live.py capture SECONDS PORT FILE     keeps the UDP payloads to that port that come to or leave this network
+                                             namespace (root), one a line, in hex
        live.py open KEY-FILE FILE            unseals and decodes them; exits 1 if one does not open or decode, or a member's record is
                                              not signed by it
 """
@@ -18,7 +19,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "seal")]
 import decode  # noqa: E402
 import envelope_vectors as envelope  # noqa: E402
 
-ETH_P_ALL, IPV4, UDP, OUTGOING = 3, 0x0800, 17, 4
+ETH_P_ALL, IPV4, UDP = 3, 0x0800, 17
 HEADER, TAG, SIGNATURE_FIELD = 27, 16, bytes.fromhex("0dc440")
 
 
@@ -29,11 +30,11 @@ def capture(seconds, port, path):
     with open(path, "w", encoding="ascii") as file:
         while time.monotonic() < end:
             try:
-                frame, (_, _, kind, *_) = sniffer.recvfrom(65535)
+                frame = sniffer.recv(65535)
             except TimeoutError:
                 continue
             ip = frame[14:]
-            if frame[12:14] != struct.pack(">H", IPV4) or ip[9] != UDP or kind == OUTGOING:
+            if frame[12:14] != struct.pack(">H", IPV4) or ip[9] != UDP:
                 continue
             udp = ip[(ip[0] & 15) * 4:]
             if struct.unpack(">H", udp[2:4])[0] == port:
