@@ -82,7 +82,6 @@ static void step(struct rig *rig, const struct event *event)
         case EFFECT_STREAM:
         case EFFECT_KEYS:
         case EFFECT_FATAL:
-        case EFFECT_KEYS:
         case EFFECT_TRACE:
             break;
         }
@@ -243,14 +242,6 @@ static void key_each(void *context, void (*each)(void *user, uint8_t key_id, boo
     each(user, 1, true);
 }
 
-static void key_make(void *context, struct wire_ring_key *ret_key)
-{
-    struct rig *rig = context;
-    *ret_key = (struct wire_ring_key){
-        .fingerprint = 7, .id = 2, .changed = 1, .created_wall_ms = rig->now.wall_ms};
-    memset(ret_key->secret, 7, sizeof(ret_key->secret));
-}
-
 static void process(void *context, struct api_process *ret_process)
 {
     (void)context;
@@ -329,7 +320,6 @@ void rig_init(struct rig *rig)
         .refused_each = refused_each,
         .key_make = key_make,
         .key_each = key_each,
-        .key_make = key_make,
         .process = process,
         .peer_open = peer_open,
         .peer_write = peer_write,
