@@ -75,6 +75,8 @@ void cluster_step(struct cluster *cluster, size_t index, const struct event *eve
         else if (effect->kind == EFFECT_FATAL)
             ck_abort_msg("%s", (const char *)effect->text.data);
         peer->pods_started += effect->kind == EFFECT_POD_START;
+        peer->pods_stopped += effect->kind == EFFECT_POD_STOP;
+        peer->traces_fine += effect->kind == EFFECT_TRACE && effect->fine;
         if (effect->kind != EFFECT_PERSIST)
             continue;
         peer->written = effect->sequence;
@@ -110,6 +112,7 @@ void cluster_start(struct cluster *cluster, size_t index)
     config->self.capacity =
         (struct wire_resources){.cpu_milli = 1000, .memory_bytes = 1 << 30, .pods = 10};
     config->seed = index + 1;
+    config->profile = cluster->profile;
     config->joining = index != 0;
     for (size_t i = 0; i < cluster->peers_count; i++)
         if (i != index && (index != 0 || cluster->peers[i].brain != NULL))

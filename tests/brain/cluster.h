@@ -29,7 +29,7 @@ struct peer {
     uint64_t written, persisted; /* sequences */
     uint64_t persisted_due_ms;   /* 0: nothing under way */
     uint64_t datagram_bytes, stream_bytes, records_written;
-    uint64_t pods_started;
+    uint64_t pods_started, pods_stopped, traces_fine;
 };
 
 struct answer {
@@ -45,6 +45,7 @@ struct cluster {
     bool cut[PEERS_MAX][PEERS_MAX]; /* [from][to] */
     struct packet *packets;
     size_t packets_count, packets_capacity;
+    enum brain_profile profile; /* of the next start */
     uint64_t requests;
     struct answer answers[64]; /* by request */
     struct effects effects;

@@ -1,0 +1,255 @@
+/* A brain from its disk to its good-bye: what it is restored from, how fast its profile is, pods
+ * that are deleted one by one, who watches its messages. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster.h"
+
+#define WEB "deployments.apps/default/web"
+static const char web[] =
+    "{\"apiVersion\":\"apps/"
+    "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\",\"namespace\":"
+    "\"default\"},\"spec\":{\"progressDeadlineSeconds\":600,\"replicas\":2,"
+    "\"revisionHistoryLimit\":"
+    "10,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"strategy\":{\"rollingUpdate\":{"
+    "\"maxSurge\":"
+    "\"25%\",\"maxUnavailable\":\"25%\"},\"type\":\"RollingUpdate\"},\"template\":{\"metadata\":{"
+    "\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"image\":\"x\",\"imagePullPolicy\":"
+    "\"Always\",\"name\":\"web\"}],\"restartPolicy\":\"Always\",\"terminationGracePeriodSeconds\":"
+    "30}}"
+    "}}";
+
+static struct cluster c;
+
+static void start(size_t count, enum brain_profile profile)
+{
+    cluster_init(&c, count, 1000);
+    c.profile = profile;
+    for (size_t i = 0; i < count; i++)
+        cluster_start(&c, i);
+    (void)cluster_agree(&c, 20000);
+    cluster_run(&c, 1000);
+}
+
+static enum brain_member_status status_of(size_t observer, size_t subject)
+{
+    struct brain_member member;
+    ck_assert(brain_member(c.peers[observer].brain, c.peers[subject].node, &member));
+    return member.status;
+}
+
+/* From the death of one of four to its eviction: each profile within its own time, and in order. */
+START_TEST(profiles_differ_in_how_soon_the_dead_are_found)
+{
+    static const struct {
+        enum brain_profile profile;
+        uint64_t most_ms;
+    } cases[] = {
+        {BRAIN_PROFILE_FAST, 1500},
+        {BRAIN_PROFILE_LOCAL, 2000},
+        {BRAIN_PROFILE_LAN, 3000},
+        {BRAIN_PROFILE_WAN, 13000},
+    };
+    uint64_t fastest_ms = 0;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct brain_member member = {.evictable = false};
+        start(4, cases[i].profile);
+        cluster_kill(&c, 3);
+        uint64_t began_ms = c.now_ms;
+        while (!member.evictable && c.now_ms < began_ms + 60000) {
+            cluster_run(&c, 10);
+            ck_assert(brain_member(c.peers[0].brain, c.peers[3].node, &member));
+        }
+        uint64_t took_ms = c.now_ms - began_ms;
+        ck_assert_msg(took_ms <= cases[i].most_ms, "profile %zu: %llu ms", i,
+                      (unsigned long long)took_ms);
+        if (i == 0)
+            fastest_ms = took_ms;
+        if (cases[i].profile == BRAIN_PROFILE_WAN)
+            ck_assert_uint_gt(took_ms, 3 * fastest_ms);
+        ck_assert_int_eq(status_of(0, 1), BRAIN_MEMBER_ALIVE);
+        cluster_fini(&c);
+    }
+}
+END_TEST
+
+START_TEST(a_good_bye_is_answered_and_seen)
+{
+    start(3, BRAIN_PROFILE_LAN);
+    (void)cluster_write(&c, 0, BRAIN_APPLY, WEB, web, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 3000);
+    uint64_t request = ++c.requests;
+    uint64_t stopped = c.peers[0].pods_stopped;
+    uint64_t held = c.peers[0].pods_started;
+    cluster_step(&c, 0, &(struct event){.kind = EVENT_LEAVE, .request = {.id = request}});
+    cluster_run(&c, 1000);
+    ck_assert_ptr_nonnull(cluster_answer(&c, request));
+    ck_assert_int_eq(cluster_answer(&c, request)->code, ERROR_NONE);
+    ck_assert_uint_eq(c.peers[0].pods_stopped - stopped, held);
+    for (size_t i = 1; i < 3; i++)
+        ck_assert_int_eq(status_of(i, 0), BRAIN_MEMBER_LEFT);
+    cluster_fini(&c);
+}
+END_TEST
+
+/* Bytes that are not what they should be are an error with words, in every table. */
+START_TEST(a_damaged_disk_is_refused_in_every_table)
+{
+    static const enum effect_table tables[] = {EFFECT_TABLE_MEMBER, EFFECT_TABLE_OBJECT,
+                                               EFFECT_TABLE_HISTORY, EFFECT_TABLE_CLAIM,
+                                               EFFECT_TABLE_REGISTER};
+    static const uint8_t garbage[] = {0xc1, 1, 2, 3};
+    struct brain_config *config = calloc(1, sizeof(*config));
+    ck_assert_ptr_nonnull(config);
+    config->self.node = 1;
+    config->self.generation = 1;
+    config->self.name = (struct bytes){(const uint8_t *)"n", 1};
+    config->self.address =
+        (struct wire_address){.ip = {[10] = 0xff, [11] = 0xff, [12] = 10}, .port = 7600};
+    struct brain *brain = brain_new(config, (struct instant){.boot_ms = 1, .wall_ms = WALL_0});
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        struct error error = ERROR_INIT;
+        ck_assert_int_eq(brain_restore(brain, tables[i], (struct bytes){garbage, 4},
+                                       (struct bytes){garbage, sizeof(garbage)}, &error),
+                         -1);
+        ck_assert_int_eq(error.code, ERROR_CORRUPT);
+        ck_assert_uint_gt(strlen(error.message), 10);
+    }
+    ck_assert_uint_eq(brain_deadline(brain), BOOT_MS_NEVER); /* not started */
+    brain_validate(brain);
+    brain_free(brain);
+    brain_free(NULL);
+    free(config);
+}
+END_TEST
+
+/* A pod whose tag no brain wrote is not adopted, but stopped. */
+START_TEST(a_pod_with_a_foreign_tag_is_stopped)
+{
+    static const uint8_t garbage[] = {0xc1};
+    start(1, BRAIN_PROFILE_LAN);
+    cluster_step(&c, 0,
+                 &(struct event){.kind = EVENT_POD_ADOPTED,
+                                 .payload = {garbage, 1},
+                                 .pod = {.pod_uid = {9}, .state = WIRE_CLAIM_STATE_RUNNING}});
+    ck_assert_uint_eq(c.peers[0].pods_stopped, 1);
+    cluster_fini(&c);
+}
+END_TEST
+
+/* ---- one pod of a workload is deleted: its node stops it */
+
+struct pods {
+    char keys[4][300];
+    uint64_t nodes[4];
+    size_t count;
+};
+
+static bool note_pod(void *context, const struct wire_claim *claim)
+{
+    struct pods *pods = context;
+    ck_assert_uint_lt(pods->count, 4);
+    (void)snprintf(pods->keys[pods->count], sizeof(pods->keys[0]), "pods/default/%.*s",
+                   (int)claim->pod_name.size_bytes, (const char *)claim->pod_name.data);
+    pods->nodes[pods->count++] = claim->node;
+    return true;
+}
+
+START_TEST(one_pod_is_deleted_wherever_it_runs)
+{
+    struct pods pods = {.count = 0};
+    start(3, BRAIN_PROFILE_LAN);
+    (void)cluster_write(&c, 0, BRAIN_APPLY, WEB, web, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 3000);
+    brain_each_claim(c.peers[0].brain, note_pod, &pods);
+    ck_assert_uint_eq(pods.count, 2);
+    uint64_t absent =
+        cluster_write(&c, 0, BRAIN_DELETE, "pods/default/absent", "", BRAIN_ACK_LOCAL, 0);
+    ck_assert_int_eq(cluster_answer(&c, absent)->code, ERROR_NOT_FOUND);
+    uint64_t elsewhere =
+        cluster_write(&c, 0, BRAIN_DELETE, "pods/other/web-0", "", BRAIN_ACK_LOCAL, 0);
+    ck_assert_int_eq(cluster_answer(&c, elsewhere)->code, ERROR_NOT_FOUND);
+    for (size_t i = 0; i < pods.count; i++) {
+        uint64_t before =
+            c.peers[0].pods_stopped + c.peers[1].pods_stopped + c.peers[2].pods_stopped;
+        uint64_t request = cluster_write(&c, 0, BRAIN_DELETE, pods.keys[i], "", BRAIN_ACK_LOCAL, 0);
+        ck_assert_int_eq(cluster_answer(&c, request)->code, ERROR_NONE);
+        cluster_run(&c, 500);
+        uint64_t after =
+            c.peers[0].pods_stopped + c.peers[1].pods_stopped + c.peers[2].pods_stopped;
+        ck_assert_uint_ge(after, before + 1);
+    }
+    cluster_fini(&c);
+}
+END_TEST
+
+/* ---- watching */
+
+START_TEST(every_message_is_told_to_who_watches_and_to_nobody_else)
+{
+    static const uint8_t garbage[] = {0xc1};
+    start(2, BRAIN_PROFILE_LAN);
+    ck_assert_uint_eq(c.peers[0].traces_fine, 0);
+    brain_watch_protocol(c.peers[0].brain, true);
+    (void)cluster_write(&c, 1, BRAIN_APPLY, WEB, web, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 3000);
+    ck_assert_uint_gt(c.peers[0].traces_fine, 10);
+    uint64_t before = c.peers[0].traces_fine;
+    cluster_step(&c, 0,
+                 &(struct event){.kind = EVENT_DATAGRAM,
+                                 .node = c.peers[1].node,
+                                 .address = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 2},
+                                             .port = 7600},
+                                 .payload = {garbage, 1}});
+    ck_assert_uint_gt(c.peers[0].traces_fine, before); /* "undecoded" */
+    before = c.peers[0].traces_fine;
+    for (int refused = 0; refused < 2; refused++)
+        cluster_step(&c, 0,
+                     &(struct event){.kind = EVENT_UNREACHABLE,
+                                     .refused = refused == 1,
+                                     .address = {.port = 1}});
+    cluster_step(&c, 0, &(struct event){.kind = EVENT_STREAM_FAILED, .node = c.peers[1].node});
+    ck_assert_uint_ge(c.peers[0].traces_fine, before + 3);
+    brain_watch_protocol(c.peers[0].brain, false);
+    before = c.peers[0].traces_fine;
+    cluster_run(&c, 2000);
+    ck_assert_uint_eq(c.peers[0].traces_fine, before);
+    cluster_fini(&c);
+}
+END_TEST
+
+/* What a brain says of where it and the others are. */
+START_TEST(distances_are_learned)
+{
+    uint32_t latency_us = 0;
+    start(3, BRAIN_PROFILE_LAN);
+    cluster_run(&c, 20000);
+    ck_assert(brain_latency_us(c.peers[0].brain, c.peers[1].node, c.peers[2].node, &latency_us));
+    ck_assert_uint_le(latency_us, 20000);
+    ck_assert(!brain_latency_us(c.peers[0].brain, 1, 2, &latency_us));
+    ck_assert_uint_lt(brain_coordinate(c.peers[0].brain).error_ppm, 1500000);
+    cluster_fini(&c);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("brain life");
+    TCase *tcase = tcase_create("life");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, profiles_differ_in_how_soon_the_dead_are_found);
+    tcase_add_test(tcase, a_good_bye_is_answered_and_seen);
+    tcase_add_test(tcase, a_damaged_disk_is_refused_in_every_table);
+    tcase_add_test(tcase, a_pod_with_a_foreign_tag_is_stopped);
+    tcase_add_test(tcase, one_pod_is_deleted_wherever_it_runs);
+    tcase_add_test(tcase, every_message_is_told_to_who_watches_and_to_nobody_else);
+    tcase_add_test(tcase, distances_are_learned);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
