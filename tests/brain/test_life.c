@@ -234,6 +234,145 @@ START_TEST(distances_are_learned)
 }
 END_TEST
 
+/* ---- what nodes say of slots */
+
+/* More processors than any node has: nobody starts it, and whoever asks is told why. */
+START_TEST(a_slot_that_nobody_can_take_has_a_reason)
+{
+    static char body[2048];
+    const char *container = strstr(web, "\"name\":\"web\"}],");
+    struct brain_object object;
+    char text[512];
+    ck_assert_ptr_nonnull(container);
+    (void)snprintf(body, sizeof(body),
+                   "%.*s\"name\":\"web\",\"resources\":{\"requests\":{\"cpu\":\"100\"}}}],%s",
+                   (int)(container - web), web, container + strlen("\"name\":\"web\"}],"));
+    start(3, BRAIN_PROFILE_LAN);
+    (void)cluster_write(&c, 0, BRAIN_APPLY, WEB, body, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 5000);
+    ck_assert(brain_object(c.peers[0].brain, WEB, &object));
+    ck_assert_uint_gt(
+        strlen(brain_why_pending(c.peers[0].brain, object.uid, 0, text, sizeof(text))), 10);
+    ck_assert_uint_eq(c.peers[0].pods_started + c.peers[1].pods_started + c.peers[2].pods_started,
+                      0);
+    cluster_fini(&c);
+}
+END_TEST
+
+struct first_claim {
+    uint8_t pod_uid[16];
+    uint64_t node;
+    bool found;
+};
+
+static bool note_first(void *context, const struct wire_claim *claim)
+{
+    struct first_claim *first = context;
+    memcpy(first->pod_uid, claim->pod_uid, sizeof(first->pod_uid));
+    first->node = claim->node;
+    first->found = true;
+    return false;
+}
+
+/* What the runtime says is cut to what a claim may carry, and seen by all. */
+START_TEST(a_pod_says_why_it_waits)
+{
+    static char reason[1000], message[2000];
+    struct first_claim first = {.found = false};
+    memset(reason, 'r', sizeof(reason) - 1);
+    memset(message, 'm', sizeof(message) - 1);
+    start(2, BRAIN_PROFILE_LAN);
+    (void)cluster_write(&c, 0, BRAIN_APPLY, WEB, web, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 3000);
+    brain_each_claim(c.peers[0].brain, note_first, &first);
+    ck_assert(first.found);
+    size_t holder = first.node == c.peers[0].node ? 0 : 1;
+    struct event event = {
+        .kind = EVENT_POD_STATUS,
+        .pod = {.state = WIRE_CLAIM_STATE_WAITING, .reason = reason, .message = message}};
+    memcpy(event.pod.pod_uid, first.pod_uid, sizeof(first.pod_uid));
+    cluster_step(&c, holder, &event);
+    cluster_run(&c, 1000);
+    for (size_t i = 0; i < 2; i++) {
+        const struct wire_claim *claim = brain_claim_of_pod(c.peers[i].brain, first.pod_uid);
+        ck_assert_ptr_nonnull(claim);
+        ck_assert_int_eq(claim->state, WIRE_CLAIM_STATE_WAITING);
+        ck_assert_uint_eq(claim->reason.size_bytes, WIRE_CLAIM_REASON_BYTES_MAX);
+        ck_assert_uint_eq(claim->message.size_bytes, WIRE_CLAIM_MESSAGE_BYTES_MAX);
+    }
+    cluster_fini(&c);
+}
+END_TEST
+
+/* A workload larger than a datagram goes by stream, with its offers. */
+START_TEST(a_large_workload_is_offered_by_stream)
+{
+    static char body[8192], note[4000];
+    memset(note, 'n', sizeof(note) - 1);
+    (void)snprintf(body, sizeof(body), "%.*s\"annotations\":{\"note\":\"%s\"},%s",
+                   (int)(strstr(web, "\"name\"") - web), web, note, strstr(web, "\"name\""));
+    start(3, BRAIN_PROFILE_LAN);
+    uint64_t request = cluster_write(&c, 0, BRAIN_APPLY, WEB, body, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 3000);
+    ck_assert_int_eq(cluster_answer(&c, request)->code, ERROR_NONE);
+    ck_assert_uint_eq(c.peers[0].pods_started + c.peers[1].pods_started + c.peers[2].pods_started,
+                      2);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(cluster_has(&c, i, WEB));
+    cluster_fini(&c);
+}
+END_TEST
+
+/* Somebody holds a claim of ours that we do not know: we release it, for all. */
+START_TEST(a_claim_that_we_do_not_know_is_released)
+{
+    struct buf bytes = BUF_INIT;
+    struct brain_member member;
+    start(2, BRAIN_PROFILE_LAN);
+    ck_assert(brain_member(c.peers[0].brain, c.peers[0].node, &member));
+    struct wire_claim claim = {
+        .node = c.peers[0].node,
+        .node_generation = member.record->generation,
+        .seq = 1000,
+        .pod_uid = {7},
+        .slot = {.workload_uid = {8}},
+        .object_generation = 1,
+        .state = WIRE_CLAIM_STATE_RUNNING,
+        .created_wall_ms = WALL_0,
+        .workload_key = {(const uint8_t *)WEB, strlen(WEB)},
+        .pod_name = {(const uint8_t *)"web-x", 5},
+    };
+    wire_put_claim(&bytes, &claim);
+    for (size_t to = 2; to-- > 0;)
+        cluster_step(
+            &c, to,
+            &(struct event){
+                .kind = EVENT_DATAGRAM,
+                .node = c.peers[1 - to].node,
+                .address = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = (uint8_t)(2 - to)},
+                            .port = 7600},
+                .payload = {bytes.data, bytes.size_bytes}});
+    (void)cluster_agree(&c, 10000);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_ptr_null(brain_claim_of_pod(c.peers[i].brain, claim.pod_uid));
+    buf_fini(&bytes);
+    cluster_fini(&c);
+}
+END_TEST
+
+/* Seeds that were looked up again, and a packet under our own id: nothing stops. */
+START_TEST(seeds_and_twins_are_taken)
+{
+    struct address seed = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 2}, .port = 7600};
+    start(2, BRAIN_PROFILE_LAN);
+    cluster_step(&c, 0, &(struct event){.kind = EVENT_SEEDS, .seeds = &seed, .seeds_count = 1});
+    cluster_step(&c, 0, &(struct event){.kind = EVENT_TWIN, .address = seed});
+    cluster_run(&c, 2000);
+    ck_assert_int_eq(status_of(1, 0), BRAIN_MEMBER_ALIVE);
+    cluster_fini(&c);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("brain life");
@@ -246,6 +385,11 @@ int main(void)
     tcase_add_test(tcase, one_pod_is_deleted_wherever_it_runs);
     tcase_add_test(tcase, every_message_is_told_to_who_watches_and_to_nobody_else);
     tcase_add_test(tcase, distances_are_learned);
+    tcase_add_test(tcase, a_slot_that_nobody_can_take_has_a_reason);
+    tcase_add_test(tcase, a_pod_says_why_it_waits);
+    tcase_add_test(tcase, a_large_workload_is_offered_by_stream);
+    tcase_add_test(tcase, a_claim_that_we_do_not_know_is_released);
+    tcase_add_test(tcase, seeds_and_twins_are_taken);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
