@@ -205,8 +205,10 @@ bool brain_object(const struct brain *brain, const char *key, struct brain_objec
 typedef bool (*brain_object_visit)(void *context, const struct brain_object *object);
 void brain_each_object(const struct brain *brain, const char *prefix, brain_object_visit visit,
                        void *context);
-/* Earlier and losing versions, newest first, the current one left out. */
-void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit,
+/* Earlier and losing versions, newest first, the current one left out. lost: whoever replaced it
+ * had not seen it. */
+typedef bool (*brain_version_visit)(void *context, const struct brain_object *object, bool lost);
+void brain_each_version(const struct brain *brain, const char *key, brain_version_visit visit,
                         void *context);
 /* It knows what its peers know, as far as it can tell: false for a moment after the start of a
  * member that has peers. */

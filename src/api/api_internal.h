@@ -153,6 +153,8 @@ void bans_list(struct api_connection *connection);
 void bans_put(struct api_connection *connection, const char *name);
 void bans_delete(struct api_connection *connection, const char *name);
 void metrics_handle(struct api_connection *connection);
+void history_handle(struct api_connection *connection, const struct resource_path *path);
+void backup_handle(struct api_connection *connection);
 bool discovery_handle(struct api_connection *connection);
 
 /* ---- present.c, pods.c, nodes.c: new references */

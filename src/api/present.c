@@ -139,6 +139,37 @@ static json_t *deployment_status(struct api *api, const struct brain_object *obj
 
 /* ---- any object */
 
+struct conflicts {
+    struct api *api;
+    json_t *items;
+};
+
+static bool add_conflict(void *context, const struct brain_object *object, bool lost)
+{
+    struct conflicts *conflicts = context;
+    char name[256];
+    char version[24];
+    if (!lost)
+        return true;
+    (void)snprintf(version, sizeof(version), "%" PRIu64, object->version.hlc);
+    (void)json_array_append_new(
+        conflicts->items, json_pack("{s:s, s:o, s:s}", "resourceVersion", version, "writtenAt",
+                                    present_time(object->version.hlc >> 16), "writer",
+                                    nodes_name(conflicts->api, object->version.node, name)));
+    return true;
+}
+
+/* Writes of it that lost against concurrent ones: whoever made them should know. */
+static void add_conflicts(struct api *api, const char *key, json_t *json)
+{
+    struct conflicts conflicts = {.api = api, .items = json_array()};
+    brain_each_version(api->host.brain(api->host.context), key, add_conflict, &conflicts);
+    if (json_array_size(conflicts.items) > 0)
+        (void)json_object_set_new(json, "shoal",
+                                  json_pack("{s:O}", "conflictsLost", conflicts.items));
+    json_decref(conflicts.items);
+}
+
 json_t *present_object(struct api *api, const struct brain_object *object,
                        const struct spec_kind_info *kind)
 {
@@ -162,6 +193,7 @@ json_t *present_object(struct api *api, const struct brain_object *object,
     (void)json_object_set_new(metadata, "resourceVersion", json_string(version));
     (void)json_object_set_new(metadata, "generation", json_integer((json_int_t)object->generation));
     (void)json_object_set_new(metadata, "creationTimestamp", present_time(object->created_wall_ms));
+    add_conflicts(api, object->key, json);
     if (kind->kind == SPEC_KIND_DEPLOYMENT)
         (void)json_object_set_new(json, "status", deployment_status(api, object));
     else if (kind->kind == SPEC_KIND_NAMESPACE)

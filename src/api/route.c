@@ -13,7 +13,9 @@ static bool parse_resource(const struct request *request, const char *group, con
                            size_t at, struct resource_path *path)
 {
     *path = (struct resource_path){.namespace_name = ""};
-    if (is(request, at, "namespaces") && request->parts_count >= at + 3) {
+    /* A namespace has a history, too; there is no kind of that name. */
+    if (is(request, at, "namespaces") && request->parts_count >= at + 3 &&
+        !is(request, at + 2, "history")) {
         path->namespace_name = request->parts[at + 1];
         at += 2;
     }
@@ -55,6 +57,8 @@ static void route_shoal(struct api_connection *connection)
     const struct request *request = &connection->request;
     if (is(request, 1, "v1") && is(request, 2, "images") && request->method == HTTP_GET)
         images_list(connection);
+    else if (is(request, 1, "v1") && is(request, 2, "backup") && request->method == HTTP_GET)
+        backup_handle(connection);
     else if (is(request, 1, "v1") && is(request, 2, "gossip") && request->method == HTTP_GET)
         request->parts_count > 3 && is(request, 3, "trace") ? trace_handle(connection)
                                                             : gossip_handle(connection);
@@ -94,6 +98,9 @@ void route(struct api_connection *connection)
         if (path.subresource != NULL && strcmp(path.subresource, "log") == 0 &&
             path.kind->kind == SPEC_KIND_POD && request->method == HTTP_GET)
             logs_handle(connection, &path);
+        else if (path.subresource != NULL && strcmp(path.subresource, "history") == 0 &&
+                 request->method == HTTP_GET)
+            history_handle(connection, &path);
         else if (path.subresource != NULL)
             respond_failure(connection, 404, "NotFound", NULL, "%s/%s is not served",
                             path.kind->plural, path.subresource);

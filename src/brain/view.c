@@ -39,11 +39,25 @@ void brain_each_object(const struct brain *brain, const char *prefix, brain_obje
     store_each_object(brain->store, prefix, visit_object, &each);
 }
 
-void brain_each_version(const struct brain *brain, const char *key, brain_object_visit visit,
+struct version_visit {
+    const struct brain *brain;
+    brain_version_visit visit;
+    void *context;
+};
+
+static bool visit_version(void *context, const struct store_object *object)
+{
+    const struct version_visit *visit = context;
+    struct brain_object view;
+    memcpy(&view, object, sizeof(view));
+    return visit->visit(visit->context, &view, store_has_lost(visit->brain->store, object));
+}
+
+void brain_each_version(const struct brain *brain, const char *key, brain_version_visit visit,
                         void *context)
 {
-    struct object_visit each = {.visit = visit, .context = context};
-    store_each_version(brain->store, key, visit_object, &each);
+    struct version_visit each = {.brain = brain, .visit = visit, .context = context};
+    store_each_version(brain->store, key, visit_version, &each);
 }
 
 bool brain_synced(const struct brain *brain)

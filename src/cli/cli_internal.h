@@ -31,6 +31,7 @@ void help_overview(const struct cli *cli, FILE *out);
 void help_command(const struct cli *cli, const struct cli_command *command, FILE *out);
 
 /* ---- the commands */
+extern const struct cli_command command_backup, command_history;
 extern const struct cli_command command_apply, command_delete, command_get, command_describe,
     command_status, command_gossip_status, command_gossip_trace, command_lease_list,
     command_lease_show, command_lease_reset, command_logs, command_image_load, command_image_list,

@@ -104,6 +104,18 @@ static void pending(const struct describe *describe, const json_t *deployment)
     table_fini(&table);
 }
 
+static void conflicts(const struct describe *describe, const json_t *object)
+{
+    const json_t *lost = field_at(object, "shoal.conflictsLost");
+    for (size_t i = 0; i < json_array_size(lost); i++) {
+        const json_t *version = json_array_get(lost, i);
+        describe_format(describe, i == 0 ? "ConflictLost" : "",
+                        "version %s, written on %s at %s: a concurrent write won (shoal history)",
+                        field_text(version, "resourceVersion"), field_text(version, "writer"),
+                        field_text(version, "writtenAt"));
+    }
+}
+
 int describe_deployment(const struct describe *describe, const json_t *deployment,
                         struct error *error)
 {
@@ -120,6 +132,7 @@ int describe_deployment(const struct describe *describe, const json_t *deploymen
     template(describe, deployment);
     conditions(describe, deployment);
     pending(describe, deployment);
+    conflicts(describe, deployment);
     return describe_pods(describe, field_text(deployment, "metadata.namespace"), NULL,
                          field_text(deployment, "metadata.uid"), error);
 }

@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-extern const struct cli_command command_agent, command_token, command_sim;
+extern const struct cli_command command_agent, command_restore, command_token, command_sim;
 
 /* cli_transport_make for "unix:PATH" and "HOST[:PORT]". */
 int transport_make(uv_loop_t *loop, const struct cli_server *server,

@@ -46,8 +46,7 @@ int lmdb_error(const char *state_path, int status, const char *doing, struct err
     return error_set(error, ERROR_IO, "%s %s: %s", doing, state_path, mdb_strerror(status));
 }
 
-static int open_env(const char *path, uint64_t file_bytes_max, MDB_env **ret_env,
-                    struct error *error)
+int open_env(const char *path, uint64_t file_bytes_max, MDB_env **ret_env, struct error *error)
 {
     MDB_env *env = NULL;
     int status = mdb_env_create(&env);
@@ -70,8 +69,8 @@ static int open_env(const char *path, uint64_t file_bytes_max, MDB_env **ret_env
 }
 
 /* Opens the handles of all tables; with `create`, makes them and the format record. */
-static int open_tables(MDB_env *env, const char *path, bool create,
-                       MDB_dbi tables[static DISK_TABLES_COUNT], struct error *error)
+int open_tables(MDB_env *env, const char *path, bool create,
+                MDB_dbi tables[static DISK_TABLES_COUNT], struct error *error)
 {
     MDB_txn *txn = NULL;
     int status = mdb_txn_begin(env, NULL, create ? 0 : MDB_RDONLY, &txn);
@@ -98,24 +97,47 @@ static int open_tables(MDB_env *env, const char *path, bool create,
     return status == 0 ? 0 : lmdb_error(path, status, "opening", error);
 }
 
-/* Files of before there was this table do not have it. Writes nothing when it is there. */
-static int add_missing_table(MDB_env *env, const char *path, struct error *error)
+/* 1 -> 2: table `registers`. A program of before would open the file, vote, and forget what was
+ * promised: hence the new number. */
+static int add_registers(MDB_txn *txn, MDB_dbi root)
+{
+    MDB_dbi table = 0;
+    uint8_t format[FORMAT_BYTES];
+    format_write(format);
+    MDB_val key = lmdb_key(FORMAT_KEY, sizeof(FORMAT_KEY) - 1);
+    MDB_val record = {sizeof(format), format};
+    int status = mdb_dbi_open(txn, disk_table_name(DISK_REGISTERS), MDB_CREATE, &table);
+    return status == 0 ? mdb_put(txn, root, &key, &record, 0) : status;
+}
+
+int migrate(MDB_env *env, const char *path, struct error *error)
 {
     MDB_txn *txn = NULL;
-    MDB_dbi table = 0;
+    MDB_dbi root = 0;
+    MDB_val key = lmdb_key(FORMAT_KEY, sizeof(FORMAT_KEY) - 1);
+    MDB_val record;
+    uint32_t format = 0;
     int status = mdb_txn_begin(env, NULL, 0, &txn);
     if (status != 0)
         return lmdb_error(path, status, "opening", error);
-    status = mdb_dbi_open(txn, disk_table_name(DISK_REGISTERS), MDB_CREATE, &table);
+    status = mdb_dbi_open(txn, NULL, 0, &root);
+    if (status == 0)
+        status = mdb_get(txn, root, &key, &record);
+    if (status == 0 && format_check(path, record, &format, error) != 0) {
+        mdb_txn_abort(txn);
+        return -1;
+    }
+    if (status == 0 && format < DISK_FORMAT)
+        status = add_registers(txn, root);
     if (status != 0) {
         mdb_txn_abort(txn);
-        return lmdb_error(path, status, "opening", error);
+        return lmdb_error(path, status, "migrating", error);
     }
-    status = mdb_txn_commit(txn);
-    return status == 0 ? 0 : lmdb_error(path, status, "opening", error);
+    status = mdb_txn_commit(txn); /* of nothing, when nothing was changed */
+    return status == 0 ? 0 : lmdb_error(path, status, "migrating", error);
 }
 
-static int sync_directory(const char *directory, struct error *error)
+int sync_directory(const char *directory, struct error *error)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int failed = fd < 0 || fsync(fd) != 0;
@@ -151,7 +173,7 @@ static int create_state(const char *directory, const char *path, struct error *e
     return sync_directory(directory, error);
 }
 
-static int prepare_directory(const char *directory, struct error *error)
+int prepare_directory(const char *directory, struct error *error)
 {
     struct stat info;
     if (strlen(directory) + sizeof(STATE_LOCK_FILE) + 8 > PATH_BYTES_MAX)
@@ -183,7 +205,7 @@ static int open_state(struct disk *disk, const char *directory, struct error *er
     }
     if (open_env(disk->path, disk->file_bytes_max, &disk->env, error) != 0)
         return -1;
-    if (add_missing_table(disk->env, disk->path, error) != 0)
+    if (migrate(disk->env, disk->path, error) != 0)
         return -1;
     return open_tables(disk->env, disk->path, false, disk->tables, error);
 }

@@ -47,7 +47,7 @@ bool record_read(enum disk_table table, MDB_val key, MDB_val record, struct byte
 #define FORMAT_BYTES 4
 void format_write(uint8_t ret_record[static FORMAT_BYTES]);
 /* ERROR_UNSUPPORTED when it is newer, ERROR_CORRUPT when it is none. */
-int format_check(const char *state_path, MDB_val record, struct error *error);
+int format_check(const char *state_path, MDB_val record, uint32_t *ret_format, struct error *error);
 int record_corrupt(const char *state_path, const char *what, struct error *error);
 
 /* batch.c */
@@ -61,6 +61,15 @@ struct change {
 bool batch_next(const struct disk_batch *batch, size_t *offset, struct change *ret_change);
 /* NULL, or why the batch cannot be committed. */
 const char *batch_refusal(const struct disk_batch *batch);
+
+/* disk.c, for restore.c */
+int prepare_directory(const char *directory, struct error *error);
+int sync_directory(const char *directory, struct error *error);
+int open_env(const char *path, uint64_t file_bytes_max, MDB_env **ret_env, struct error *error);
+/* Brings a file of an older format to this one, in one transaction; it has been verified. */
+int migrate(MDB_env *env, const char *path, struct error *error);
+int open_tables(MDB_env *env, const char *path, bool create,
+                MDB_dbi tables[static DISK_TABLES_COUNT], struct error *error);
 
 /* disk.c: an error of LMDB or the system in our words. */
 int lmdb_error(const char *state_path, int status, const char *doing, struct error *error);

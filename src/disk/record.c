@@ -41,7 +41,7 @@ void format_write(uint8_t ret_record[static FORMAT_BYTES])
         ret_record[i] = (uint8_t)(DISK_FORMAT >> 8 * (FORMAT_BYTES - 1 - i));
 }
 
-int format_check(const char *state_path, MDB_val record, struct error *error)
+int format_check(const char *state_path, MDB_val record, uint32_t *ret_format, struct error *error)
 {
     const uint8_t *data = record.mv_data;
     uint32_t format = 0;
@@ -54,6 +54,7 @@ int format_check(const char *state_path, MDB_val record, struct error *error)
                          "%s was written by a newer Shoal (format %u, this program knows %d): run "
                          "that version, or a newer one",
                          state_path, format, DISK_FORMAT);
+    *ret_format = format;
     return 0;
 }
 

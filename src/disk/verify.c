@@ -97,14 +97,15 @@ static int walk_tables(const struct walk *walk)
         status = mdb_get(walk->txn, dbi, &key, &record);
     if (status != 0)
         return record_corrupt(walk->path, "it has no format record", walk->error);
-    if (format_check(walk->path, record, walk->error) != 0)
+    uint32_t format = 0;
+    if (format_check(walk->path, record, &format, walk->error) != 0)
         return -1;
     if (walk_table(walk, 0, FREE_LIST) != 0)
         return -1;
     for (int table = 0; table < DISK_TABLES_COUNT; table++) {
         status = mdb_dbi_open(walk->txn, disk_table_name((enum disk_table)table), 0, &dbi);
-        if (status == MDB_NOTFOUND && table == DISK_REGISTERS)
-            continue; /* made by a version that had none */
+        if (status == MDB_NOTFOUND && table == DISK_REGISTERS && format < 2)
+            continue; /* migrate() makes it */
         if (status != 0)
             return record_corrupt(walk->path, "a table is missing", walk->error);
         if (walk_table(walk, dbi, (enum disk_table)table) != 0)

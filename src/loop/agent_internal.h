@@ -49,6 +49,7 @@ RB_HEAD(agent_pods, agent_pod);
 
 struct pending_submit {
     uint64_t id;
+    bool waits_for_disk; /* of this node, and for nothing else */
     void (*reply)(void *user, enum error_code code, const char *message, struct bytes object);
     void *user;
     struct pending_submit *next;
@@ -116,6 +117,7 @@ struct agent {
     uv_timer_t api_timer;
     struct pending_submit *submits;
     uint64_t submits_made_count;
+    uint64_t backups_made_count;
 
     uv_signal_t sigterm, sigint;
     bool closing;
@@ -196,6 +198,8 @@ void podspec_free(struct podspec *podspec);
 /* ---- host.c */
 void host_init(struct agent *agent, struct api_host *ret_host);
 void host_reply(struct agent *agent, const struct effect *effect);
+/* The disk takes nothing: tells so to those who wait for it. */
+void host_disk_failed(struct agent *agent);
 
 /* ---- accounts.c: for struct api_host; `context` is the agent */
 void accounts_counter_each(void *context,
@@ -205,6 +209,13 @@ void accounts_refused_each(void *context,
 void accounts_key_each(void *context, void (*each)(void *user, uint8_t key_id, bool primary),
                        void *user);
 void accounts_process(void *context, struct api_process *ret_process);
+
+/* ---- backup.c: for struct api_host */
+void backup_begin(void *context, void (*done)(void *user, void *backup, const struct error *error),
+                  void *user);
+int backup_read(void *context, void *handle, struct buf *out, size_t size_bytes_max,
+                struct error *error);
+void backup_close(void *context, void *handle);
 
 /* ---- doors.c */
 int doors_open(struct agent *agent, struct error *error);

@@ -122,6 +122,7 @@ static void on_local(uv_stream_t *listener, int status)
     agent->locals = local;
     const struct api_transport transport = {
         .context = local,
+        .local = true,
         .write = local_write,
         .queued_bytes = local_queued_bytes,
         .close = local_close,

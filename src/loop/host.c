@@ -29,6 +29,7 @@ static void host_submit(void *context, const struct brain_request *request,
     struct pending_submit *submit = MEM_NEW(struct pending_submit);
     *submit = (struct pending_submit){
         .id = ++agent->submits_made_count, .reply = reply, .user = user, .next = agent->submits};
+    submit->waits_for_disk = request->ack == BRAIN_ACK_LOCAL && request->strong == NULL;
     agent->submits = submit;
     struct event event = {.kind = EVENT_REQUEST, .request = *request};
     event.request.id = submit->id;
@@ -43,6 +44,24 @@ static void host_submit(void *context, const struct brain_request *request,
         return;
     }
     agent_step(agent, &event);
+}
+
+void host_disk_failed(struct agent *agent)
+{
+    char message[ERROR_MESSAGE_BYTES_MAX];
+    (void)snprintf(message, sizeof(message),
+                   "this node could not store the write, though others may have it: %.900s",
+                   agent->disk_error.message);
+    for (struct pending_submit **link = &agent->submits; *link != NULL;) {
+        struct pending_submit *submit = *link;
+        if (!submit->waits_for_disk) {
+            link = &submit->next;
+            continue;
+        }
+        *link = submit->next;
+        submit->reply(submit->user, agent->disk_error.code, message, (struct bytes){.data = NULL});
+        mem_free(submit);
+    }
 }
 
 void host_reply(struct agent *agent, const struct effect *effect)
@@ -311,6 +330,9 @@ void host_init(struct agent *agent, struct api_host *ret_host)
         .key_make = host_key_make,
         .key_each = accounts_key_each,
         .process = accounts_process,
+        .backup_begin = backup_begin,
+        .backup_read = backup_read,
+        .backup_close = backup_close,
         .peer_open = host_peer_open,
         .peer_write = host_peer_write,
         .peer_close = host_peer_close,

@@ -151,6 +151,7 @@ static void commit_done(uv_work_t *work, int status)
             agent_log(agent, "state cannot be written: %s; writes are refused until it can",
                       agent->commit_error.message);
         agent->disk_error = agent->commit_error;
+        host_disk_failed(agent);
         if (!agent->closing)
             (void)uv_timer_start(&agent->commit_retry, on_commit_retry, COMMIT_RETRY_MS, 0);
         return;

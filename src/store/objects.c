@@ -311,3 +311,17 @@ enum store_verdict store_put_object(struct store *store, struct instant now,
         store->news_count++;
     return store_count(store, ret_change, verdict);
 }
+
+bool store_has_lost(const struct store *store, const struct store_object *object)
+{
+    uint32_t id = entry_find(store, object->key, object->uid);
+    const struct version *newer = NULL;
+    const struct version *version = id != INDEX_NONE ? entry_at(store, id)->head : NULL;
+    while (version != NULL && &version->view != object) {
+        newer = version;
+        version = version->next;
+    }
+    if (version != NULL && newer == NULL)
+        newer = entry_current(store, object->key);
+    return version != NULL && newer != NULL && newer != version && unseen_by(newer, version);
+}

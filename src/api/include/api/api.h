@@ -133,6 +133,15 @@ struct api_host {
                      void *user);
     void (*process)(void *context, struct api_process *ret_process);
 
+    /* A copy of this node's state as it is now; `done` comes later from the loop, exactly once:
+     * `backup`, to be closed, or NULL and the error. read appends; nothing: the end. */
+    void (*backup_begin)(void *context,
+                         void (*done)(void *user, void *backup, const struct error *error),
+                         void *user);
+    int (*backup_read)(void *context, void *backup, struct buf *out, size_t size_bytes_max,
+                       struct error *error);
+    void (*backup_close)(void *context, void *backup);
+
     /* A byte stream to another node's API. */
     int (*peer_open)(void *context, uint64_t node, const struct api_peer_callbacks *callbacks,
                      void **ret_peer, struct error *error);
@@ -157,6 +166,7 @@ void api_tick(struct api *api);
 
 struct api_transport {
     void *context;
+    bool local; /* from this machine, by root */
     void (*write)(void *context,
                   struct bytes data); /* copies or queues; may not re-enter the api */
     size_t (*queued_bytes)(void *context);

@@ -18,6 +18,8 @@ struct cli_program {
     const char *version;
     const struct cli_command *const *commands; /* in addition to the client's; NULL ends the list */
     cli_transport_make transport_make;
+    /* `shoal backup --data-dir`: the state of an agent that does not run, as a new file. */
+    int (*backup_of_stopped)(const char *data_dir, const char *file, struct error *error);
 };
 
 /* Where a run reads and writes. */

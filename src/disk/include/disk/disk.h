@@ -17,7 +17,7 @@
 #include "base/error.h"
 
 /* Of the layout of the file; a newer one is refused, an older one migrated when it is opened. */
-#define DISK_FORMAT 1
+#define DISK_FORMAT 2
 
 #define DISK_KEY_BYTES_MAX      500 /* LMDB's 511, with room */
 #define DISK_VALUE_BYTES_MAX    ((size_t)16 << 20)
@@ -94,5 +94,18 @@ void disk_usage(struct disk *disk, struct disk_usage *ret_usage);
  * (ERROR_EXISTS if there): put into an empty data directory as "state.mdb", it is the node's state
  * again. */
 int disk_backup(struct disk *disk, const char *path, struct error *error);
+
+struct disk_restore {
+    const char *file;        /* a backup, of this or an older format */
+    bool force;              /* a state that is there is kept as "state.mdb.before-restore" */
+    uint32_t tables_emptied; /* bit i: table i is left out */
+    const struct disk_batch *changes; /* made to it before it takes its place; may be NULL */
+};
+
+/* Verifies a backup and makes it the state of the data directory (made when missing), all at once
+ * or not at all. ERROR_EXISTS: the directory is in use, or has a state and no `force`;
+ * ERROR_CORRUPT and ERROR_UNSUPPORTED as disk_open(); ERROR_NO_SPACE; ERROR_NOT_FOUND: there is no
+ * such file. */
+int disk_restore(const char *directory, const struct disk_restore *restore, struct error *error);
 
 #endif
