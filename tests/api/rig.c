@@ -53,6 +53,16 @@ static void stop_pod(struct rig *rig, const struct effect *effect)
     step(rig, &event);
 }
 
+static void trace(const struct rig *rig, const struct effect *effect)
+{
+    const struct api_event event = {effect->node, effect->direction,
+                                    effect->key.size_bytes > 0 ? (const char *)effect->key.data
+                                                               : "",
+                                    (const char *)effect->text.data};
+    if (rig->api != NULL)
+        api_traced(rig->api, &event);
+}
+
 static void step(struct rig *rig, const struct event *event)
 {
     struct effects effects = rig->effects;
@@ -78,11 +88,13 @@ static void step(struct rig *rig, const struct event *event)
         case EFFECT_POD_STOP:
             stop_pod(rig, effect);
             break;
+        case EFFECT_TRACE:
+            trace(rig, effect);
+            break;
         case EFFECT_DATAGRAM:
         case EFFECT_STREAM:
         case EFFECT_KEYS:
         case EFFECT_FATAL:
-        case EFFECT_TRACE:
             break;
         }
     }
@@ -199,14 +211,16 @@ static void counter_each(void *context, void (*each)(void *user, const struct ap
                          void *user)
 {
     (void)context;
-    each(user, &(struct api_counter){.name = "datagrams_in", .help = "Datagrams.", .value = 7});
+    each(user, &(struct api_counter){"datagrams_in", "Datagrams received.", 5, false});
+    each(user, &(struct api_counter){"connections", "Connections now.", 2, true});
 }
 
 static void refused_each(void *context, void (*each)(void *user, const struct api_refused *refused),
                          void *user)
 {
     (void)context;
-    each(user, &(struct api_refused){.what = "datagrams", .reason = "replayed", .count = 3});
+    each(user, &(struct api_refused){"datagrams", "unknown key", 3});
+    each(user, &(struct api_refused){"streams", "forged", 1});
 }
 
 /* Secrets of which every byte is the id. */
@@ -239,13 +253,15 @@ static void key_each(void *context, void (*each)(void *user, uint8_t key_id, boo
                      void *user)
 {
     (void)context;
-    each(user, 1, true);
+    each(user, 1, false);
+    each(user, 2, true);
 }
 
 static void process(void *context, struct api_process *ret_process)
 {
     (void)context;
-    *ret_process = (struct api_process){.resident_bytes = 1};
+    *ret_process = (struct api_process){
+        .cpu_us = 1000002, .resident_bytes = 4096, .files_count = 7, .started_boot_ms = RIG_BOOT_0};
 }
 
 static int peer_open(void *context, uint64_t node, const struct api_peer_callbacks *callbacks,
@@ -304,7 +320,7 @@ void rig_init(struct rig *rig)
         .brain = host_brain,
         .now = host_now,
         .node_name = "n1",
-        .version = "0.1.0",
+        .version = "1.2\"3\\", /* what a label must escape */
         .cluster_id = "0123456789abcdef0123456789abcdef",
         .data_dir = "/nowhere",
         .submit = host_submit,
@@ -387,6 +403,15 @@ void rig_fini(struct rig *rig)
     api_free(rig->api);
     brain_free(rig->brain);
     effects_fini(&rig->effects);
+}
+
+void rig_datagram(struct rig *rig, uint64_t from_node, struct bytes payload)
+{
+    const struct event event = {.kind = EVENT_DATAGRAM,
+                                .node = from_node,
+                                .address = {.ip = {[15] = 1}, .port = 7601},
+                                .payload = payload};
+    step(rig, &event);
 }
 
 /* ---- connections */

@@ -60,6 +60,9 @@ void rig_fini(struct rig *rig);
 /* Lets `ms` pass and does what is due. */
 void rig_turn(struct rig *rig, uint64_t ms);
 
+/* From another node. */
+void rig_datagram(struct rig *rig, uint64_t from_node, struct bytes payload);
+
 void rig_connect(struct rig *rig, struct rig_connection *connection);
 void rig_put(struct rig_connection *connection, const void *data, size_t size_bytes);
 /* Frees; the API may have asked for it or not. */

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake.h"
+#include "base/memory.h"
+#include "client.h"
 
 #define LINES_MAX 1024
 
@@ -78,22 +79,45 @@ static void take_metrics(char *text, struct metrics *metrics)
     }
 }
 
+static struct rig rig;
+static struct rig_connection connection;
+
+static void setup(void)
+{
+    rig_init(&rig);
+    rig_connect(&rig, &connection);
+}
+static void teardown(void)
+{
+    rig_hang_up(&connection);
+    rig_fini(&rig);
+}
+
+/* All that is written meanwhile, as text. */
+static const char *get(const char *path)
+{
+    struct buf request = BUF_INIT;
+    buf_clear(&connection.output);
+    buf_printf(&request, "GET %s HTTP/1.1\r\nHost: shoal\r\n\r\n", path);
+    rig_put(&connection, request.data, request.size_bytes);
+    buf_fini(&request);
+    return buf_text(&connection.output);
+}
+
 START_TEST(test_metrics)
 {
     static const char *const parts[] = {
         "shoal_build_info{version=\"1.2\\\"3\\\\\",cluster=\"0123456789abcdef0123456789abcdef\","
-        "node=\"m1\"} 1\n",
+        "node=\"n1\"} 1\n",
         "\nshoal_members{state=\"alive\"} 1\n",
         "\nshoal_net_datagrams_in_total 5\n",
         "\nshoal_net_connections 2\n",
         "\nshoal_net_refused_total{what=\"datagrams\",reason=\"unknown key\"} 3\n",
         "\nprocess_cpu_seconds_total 1.000002\n",
-        "\nprocess_start_time_seconds 996.000\n",
+        "\nprocess_start_time_seconds 1748736000.000\n",
     };
-    struct fake fake;
     struct metrics metrics = {.counter = false};
-    fake_init(&fake);
-    const char *answer = fake_get(&fake, "/metrics");
+    const char *answer = get("/metrics");
     const char *body = strstr(answer, "\r\n\r\n");
     ck_assert_ptr_nonnull(body);
     ck_assert_ptr_nonnull(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
@@ -103,7 +127,6 @@ START_TEST(test_metrics)
     take_metrics(text, &metrics);
     ck_assert_uint_gt(metrics.samples_count, 60);
     free(text);
-    fake_fini(&fake);
 }
 END_TEST
 
@@ -120,86 +143,74 @@ START_TEST(test_gossip_status)
         "\"recordsSeq\":2", /* of its own status, said at the start and when the adoption was done
                              */
     };
-    struct fake fake;
-    fake_init(&fake);
-    const char *answer = fake_get(&fake, "/shoal/v1/gossip");
+    const char *answer = get("/shoal/v1/gossip");
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         ck_assert_msg(strstr(answer, parts[i]) != NULL, "%s is not in %s", parts[i], answer);
-    fake_fini(&fake);
 }
 END_TEST
 
 /* ---- /shoal/v1/gossip/trace */
 
-static void ping(struct fake *fake)
+static void ping(void)
 {
     struct buf payload = BUF_INIT;
     struct wire_ping ping;
     wire_ping_init(&ping);
     ping.seq = 77;
-    ping.target = 0x11;
+    ping.target = RIG_NODE;
     ping.generation = 5;
     wire_put_ping(&payload, &ping);
-    buf_clear(&fake->out);
-    fake_datagram(fake, 0x22, (struct bytes){payload.data, payload.size_bytes});
+    buf_clear(&connection.output);
+    rig_datagram(&rig, 0x22, (struct bytes){payload.data, payload.size_bytes});
     buf_fini(&payload);
 }
 
-static void expect_out(const struct fake *fake, const char *part, bool wanted)
+static void expect_out(const char *part, bool wanted)
 {
-    bool found = strstr(buf_text(&fake->out), part) != NULL;
+    bool found = strstr(buf_text(&connection.output), part) != NULL;
     ck_assert_msg(found == wanted, "'%s' is%s in '%s'", part, found ? "" : " not",
-                  buf_text(&fake->out));
+                  buf_text(&connection.output));
 }
 
 START_TEST(test_trace_tells_messages_while_followed)
 {
-    struct fake fake;
-    fake_init(&fake);
-    ping(&fake);
-    expect_out(&fake, "ping", false);
-    expect_out(&fake, "HTTP/1.1 200", false);
-    (void)fake_get(&fake, "/shoal/v1/gossip/trace?durationMs=1000");
-    expect_out(&fake, "HTTP/1.1 200", true);
-    ping(&fake);
-    expect_out(&fake, "\"event\":\"ping\",\"direction\":\"in\",\"detail\":\"seq=77 ", true);
-    expect_out(&fake, "\"event\":\"ack\",\"direction\":\"out\"", true);
-    expect_out(&fake, "\"id\":\"0000000000000022\"", true);
+    ping();
+    expect_out("ping", false);
+    expect_out("HTTP/1.1 200", false);
+    (void)get("/shoal/v1/gossip/trace?durationMs=1000");
+    expect_out("HTTP/1.1 200", true);
+    ping();
+    expect_out("\"event\":\"ping\",\"direction\":\"in\",\"detail\":\"seq=77 ", true);
+    expect_out("\"event\":\"ack\",\"direction\":\"out\"", true);
+    expect_out("\"id\":\"0000000000000022\"", true);
     /* It ends when it was to end, and costs nothing afterwards. */
-    ck_assert_uint_le(api_deadline(fake.api), fake.now.boot_ms + 1000);
-    fake_step(&fake, 1000);
-    expect_out(&fake, "\r\n0\r\n\r\n", true);
-    buf_clear(&fake.out);
-    ping(&fake);
-    ck_assert_uint_eq(fake.out.size_bytes, 0);
-    fake_fini(&fake);
+    ck_assert_uint_le(api_deadline(rig.api), rig.now.boot_ms + 1000);
+    rig_turn(&rig, 1000);
+    expect_out("\r\n0\r\n\r\n", true);
+    buf_clear(&connection.output);
+    ping();
+    ck_assert_uint_eq(connection.output.size_bytes, 0);
 }
 END_TEST
 
 START_TEST(test_trace_counts_what_a_slow_reader_loses)
 {
-    struct fake fake;
-    fake_init(&fake);
-    (void)fake_get(&fake, "/shoal/v1/gossip/trace");
-    fake.queued_bytes = (size_t)1 << 20;
-    ping(&fake);
-    ck_assert_uint_eq(fake.out.size_bytes, 0);
-    fake.queued_bytes = 0;
-    ping(&fake);
-    expect_out(&fake, "{\"event\":\"lost\",\"count\":", true);
-    expect_out(&fake, "\"event\":\"ping\"", true);
-    fake_fini(&fake); /* while it is followed */
+    (void)get("/shoal/v1/gossip/trace");
+    connection.queued_bytes = (size_t)1 << 20;
+    ping();
+    ck_assert_uint_eq(connection.output.size_bytes, 0);
+    connection.queued_bytes = 0;
+    ping();
+    expect_out("{\"event\":\"lost\",\"count\":", true);
+    expect_out("\"event\":\"ping\"", true);
 }
 END_TEST
 
 START_TEST(test_trace_of_a_stranger)
 {
-    struct fake fake;
-    fake_init(&fake);
-    (void)fake_get(&fake, "/shoal/v1/gossip/trace?node=m9");
-    expect_out(&fake, "HTTP/1.1 404", true);
-    expect_out(&fake, "no member is called m9", true);
-    fake_fini(&fake);
+    (void)get("/shoal/v1/gossip/trace?node=m9");
+    expect_out("HTTP/1.1 404", true);
+    expect_out("no member is called m9", true);
 }
 END_TEST
 
@@ -207,6 +218,7 @@ int main(void)
 {
     Suite *suite = suite_create("api inspect");
     TCase *tcase = tcase_create("inspect");
+    tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_metrics);
     tcase_add_test(tcase, test_gossip_status);
     tcase_add_test(tcase, test_trace_tells_messages_while_followed);
