@@ -7,6 +7,7 @@ SHOAL_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 SHOAL_CACHE=${SHOAL_CACHE:-/var/cache/shoal-build}
 SHOAL_BUILD_RELEASE=${SHOAL_BUILD_RELEASE:-$SHOAL_ROOT/build-release}
 SHOAL_BUILD_SANITIZE=${SHOAL_BUILD_SANITIZE:-$SHOAL_ROOT/build-sanitize}
+SHOAL_BUILD_SIM=${SHOAL_BUILD_SIM:-$SHOAL_ROOT/build-sim}
 SHOAL_BUILD_CLANG=${SHOAL_BUILD_CLANG:-$SHOAL_ROOT/build-clang}
 # The binary under test; set it to try another one (a sanitizer build, a downloaded release).
 SHOAL_BIN=${SHOAL_BIN:-$SHOAL_BUILD_RELEASE/src/cmd/shoal}
