@@ -28,30 +28,12 @@ const struct cli_option cli_options_help[] = {
 };
 
 static const struct cli_command *const client_commands[] = {
-    &command_apply,
-    &command_delete,
-    &command_get,
-    &command_describe,
-    &command_history,
-    &command_status,
-    &command_backup,
-    &command_logs,
-    &command_image_load,
-    &command_image_list,
-    &command_gossip_status,
-    &command_gossip_trace,
-    &command_lease_list,
-    &command_lease_show,
-    &command_lease_reset,
-    &command_key_list,
-    &command_key_rotate,
-    &command_key_revoke,
-    &command_node_ban,
-    &command_node_unban,
-    &command_version,
-    &command_help,
-    &command_completion,
-    NULL,
+    &command_apply,      &command_delete,     &command_get,           &command_describe,
+    &command_history,    &command_status,     &command_backup,        &command_logs,
+    &command_image_load, &command_image_list, &command_gossip_status, &command_gossip_trace,
+    &command_lease_list, &command_lease_show, &command_lease_reset,   &command_key_list,
+    &command_key_rotate, &command_key_revoke, &command_node_ban,      &command_node_unban,
+    &command_version,    &command_help,       &command_completion,    NULL,
 };
 
 void cli_each_command(const struct cli *cli, cli_command_visit visit, void *context)
