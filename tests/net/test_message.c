@@ -256,7 +256,8 @@ START_TEST(noise_on_the_stream_port_is_counted_and_closed)
     } cases[] = {
         {"GET / HTTP/1.1\r\n\r\n", 18, SEAL_BAD_VERSION},
         {"\x16\x03\x01", 3, SEAL_BAD_VERSION},
-        {"\x01\x09zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", 60, SEAL_UNKNOWN_KEY},
+        {"\x01\x09zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", 60,
+         SEAL_UNKNOWN_KEY},
         {"\x01\x01zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", 60, SEAL_FORGED},
     };
     open_both(NULL);

@@ -23,7 +23,7 @@ enum effect_kind {
                          body = workload's JSON */
     EFFECT_POD_STOP,  /* pod_uid, duration_ms = grace, text = reason */
     EFFECT_REPLY,     /* request, code, text = message, payload = encoded object (may be empty) */
-    EFFECT_KEYS, /* payload = encoded key_ring, which is on the disk: it counts from now on */
+    EFFECT_KEYS,      /* payload = encoded key_ring, which is on the disk: it counts from now on */
     EFFECT_NOTIFY,    /* table, key, payload = encoded record: something readable changed */
     EFFECT_FATAL, /* text: this process must stop, loudly: its node key runs on a younger host */
     EFFECT_TRACE, /* text: one line for people and for the trace hash; key = what happened ("dead",
@@ -39,7 +39,7 @@ enum effect_table {
                            */
     EFFECT_TABLE_CLAIM,   /* own claims only; key = pod uid */
     EFFECT_TABLE_REGISTER, /* module register's: what this node promised and accepted; the roster */
-    EFFECT_TABLE_KEYS,    /* the cluster's key ring, whole; key = "ring" */
+    EFFECT_TABLE_KEYS,     /* the cluster's key ring, whole; key = "ring" */
 };
 
 enum effect_direction {

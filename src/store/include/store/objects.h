@@ -65,8 +65,8 @@ void store_each_object(const struct store *store, const char *prefix, store_obje
 /* Earlier and losing versions of a name, newest first, the current one left out. */
 void store_each_version(const struct store *store, const char *key, store_object_visit visit,
                         void *context);
-/* Whether this version, one that a reader was handed, lost against a concurrent write: whoever wrote
- * the next newer one, or the current one, had not seen it (proto/state.md 3.4). */
+/* Whether this version, one that a reader was handed, lost against a concurrent write: whoever
+ * wrote the next newer one, or the current one, had not seen it (proto/state.md 3.4). */
 bool store_has_lost(const struct store *store, const struct store_object *object);
 /* Appends the name's current version as a record for peers; nothing when there is none. */
 void store_put_current(const struct store *store, const char *key, struct buf *out);
