@@ -357,8 +357,8 @@ static uint64_t signature_of(uint64_t node, struct bytes statement)
     return hash64_pair(hash64(statement.data, statement.size_bytes, 78), node);
 }
 
-static void sign(const void *context, struct bytes statement,
-                 uint8_t ret_signature[static SIGNER_SIGNATURE_BYTES])
+void sim_sign(const void *context, struct bytes statement,
+              uint8_t ret_signature[static SIGNER_SIGNATURE_BYTES])
 {
     uint64_t node;
     memcpy(&node, context, sizeof(node));
@@ -400,7 +400,7 @@ static void configure(struct sim *sim, struct sim_machine *machine, char name[st
     config->self.node = machine->node;
     config->self.public_key =
         (struct bytes){(const uint8_t *)&machine->node, sizeof(machine->node)};
-    config->signer = (struct signer){.context = &machine->node, .sign = sign, .verify = verify};
+    config->signer = (struct signer){.context = &machine->node, .sign = sim_sign, .verify = verify};
     config->self.generation = machine->generation;
     config->self.name = text_bytes(name);
     memcpy(config->self.address.ip, address.ip, sizeof(address.ip));

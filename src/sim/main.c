@@ -30,6 +30,7 @@ static const char usage[] =
     "                      "
     "slow-disk,full-disk,crash,power,lost-disk,restart,all-restart,mass-start,versions\n"
     "  --no-faults         the same as --faults none\n"
+    "  --liar              one member lies: forged records, accusations, in everybody's name\n"
     "  --writes COUNT      at most so many writes of users (default: one in 0.3 to 3 s)\n"
     "  --scenario FILE     carry out the statements of FILE (docs/simulator.md); with --seeds, "
     "many "
@@ -76,6 +77,7 @@ enum option_id {
     WRITES,
     FAULTS,
     NO_FAULTS,
+    LIAR,
     NO_SHRINK,
     SCENARIO,
     CSV,
@@ -94,6 +96,7 @@ static const struct option long_options[] = {
     {"loss", required_argument, NULL, LOSS},
     {"writes", required_argument, NULL, WRITES},
     {"faults", required_argument, NULL, FAULTS},
+    {"liar", no_argument, NULL, LIAR},
     {"scenario", required_argument, NULL, SCENARIO},
     {"csv", required_argument, NULL, CSV},
     {"svg", required_argument, NULL, SVG},
@@ -183,6 +186,9 @@ static int take_option(struct command *command, int id, const char *value)
         return parse_faults(command, value) ? -1 : bad_faults(value);
     case NO_FAULTS:
         return parse_faults(command, "none") ? -1 : 2;
+    case LIAR:
+        command->options.liar = true;
+        return -1;
     case SCENARIO:
         command->options.script = script_load(value);
         return command->options.script != NULL ? -1 : 2;
@@ -231,7 +237,7 @@ static void print_replay(const struct sim_options *options)
     print_faults(options->faults);
     if (options->writes_max != UINT32_MAX)
         (void)printf(" --writes %" PRIu32, options->writes_max);
-    (void)fputs(" --no-shrink --trace\n", stdout);
+    (void)fputs(options->liar ? " --liar --no-shrink --trace\n" : " --no-shrink --trace\n", stdout);
 }
 
 static void print_broken(const struct sim_options *options, const struct sim_result *result)

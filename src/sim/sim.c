@@ -34,6 +34,8 @@ static void plan(struct sim *sim)
         struct sim_event look = {.kind = SIM_LOOK, .at_ms = sim->now_ms + at_ms};
         sim_schedule(sim, &look);
     }
+    if (sim->options.liar && sim->options.nodes > 2)
+        liar_next(sim);
     if (sim->options.faults != 0) {
         struct sim_event fault = {.kind = SIM_FAULT, .at_ms = sim->now_ms + 4000};
         sim_schedule(sim, &fault);
@@ -48,6 +50,8 @@ bool sim_run_until(struct sim *sim, uint64_t until_ms)
             faults_next(sim);
         else if (event.kind == SIM_FLAP)
             fault_flap(sim);
+        else if (event.kind == SIM_LIE)
+            liar_lie(sim);
         else if (event.kind == SIM_UPDATE)
             users_update(sim, (size_t)event.number);
         else if (event.kind == SIM_LOOK)
@@ -94,6 +98,7 @@ static void init(struct sim *sim, const struct sim_options *options, struct sim_
     sim->writes_left = options->writes_max;
     prng_seed(&sim->prng, options->seed);
     prng_seed(&sim->fault_prng, hash64_pair(options->seed, 13));
+    prng_seed(&sim->liar_prng, hash64_pair(options->seed, 15));
     prng_seed(&sim->write_prng, hash64_pair(options->seed, 14));
     effects_init(&sim->effects);
     sim->machines = MEM_NEW_ARRAY(struct sim_machine, sim->options.nodes);

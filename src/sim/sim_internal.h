@@ -27,6 +27,7 @@ enum sim_event_kind {
     SIM_WRITE,
     SIM_LEASE,  /* client `number` of strong registers acts */
     SIM_UPDATE, /* of `number` bytes, of a key of its own (scenarios) */
+    SIM_LIE,    /* of the member that lies */
     SIM_LOOK,   /* at what must hold at any time */
 };
 
@@ -150,6 +151,7 @@ struct sim {
     struct sim_result *result;
     /* One stream of chance each, so that fewer faults or writes leave the rest as it was. */
     struct prng prng, fault_prng, write_prng;
+    struct prng liar_prng;
     struct sim_mix mix;
     uint64_t now_ms;
     struct sim_event **heap;
@@ -262,6 +264,13 @@ void check_constraints(struct sim *sim, const struct sim_machine *machine,
                        const struct wire_claim *claim);
 /* Of one workload, on one machine, drawn by chance. */
 void check_reasons(struct sim *sim);
+
+/* ---- liar.c: the last machine, with options.liar */
+void liar_next(struct sim *sim);
+void liar_lie(struct sim *sim);
+/* Signs as the machine whose node id `node` points at. */
+void sim_sign(const void *node, struct bytes statement,
+              uint8_t ret_signature[static SIGNER_SIGNATURE_BYTES]);
 
 /* ---- check.c */
 void check_pod_started(struct sim *sim, struct sim_machine *machine,

@@ -49,6 +49,7 @@ struct sim_options {
     uint32_t loss_ppm;     /* datagrams lost, all the time */
     uint32_t faults;       /* 1 << enum sim_fault */
     uint32_t writes_max;   /* of the users */
+    bool liar;             /* the last machine lies all the time (three machines at least) */
     bool trace;            /* every trace line and fault, to stdout */
     struct script *script; /* a scenario in place of users and faults; NULL: none */
     FILE *csv, *svg;       /* what was measured; NULL: not wanted */
