@@ -9,113 +9,16 @@
 #include "sim_internal.h"
 #include "stats.h"
 
-static int compare_records(const struct sim_record *a, const struct sim_record *b)
-{
-    if (a->table != b->table)
-        return a->table < b->table ? -1 : 1;
-    size_t size_bytes =
-        a->key.size_bytes < b->key.size_bytes ? a->key.size_bytes : b->key.size_bytes;
-    int order = memcmp(a->key.data, b->key.data, size_bytes);
-    if (order != 0 || a->key.size_bytes == b->key.size_bytes)
-        return order;
-    return a->key.size_bytes < b->key.size_bytes ? -1 : 1;
-}
-
 static int compare_pods(const struct sim_pod *a, const struct sim_pod *b)
 {
     return memcmp(a->uid, b->uid, sizeof(a->uid));
 }
 
-TREE_GENERATE(sim_records, sim_record, link, compare_records)
 TREE_GENERATE(sim_pods, sim_pod, link, compare_pods)
 
 struct sim_pod *sim_pods_next(struct sim_pod *pod)
 {
     return RB_NEXT(sim_pods, NULL, pod);
-}
-
-/* ---- disk: a batch travels as one event and is applied whole, or lost with the agent */
-
-static void put_u32(struct buf *buf, size_t value)
-{
-    const uint8_t bytes[] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
-                             (uint8_t)value};
-    buf_append(buf, bytes, sizeof(bytes));
-}
-
-static size_t get_u32(const uint8_t **at)
-{
-    const uint8_t *p = *at;
-    *at += 4;
-    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-}
-
-static void write_record(struct sim_machine *machine, enum effect_table table, struct bytes key,
-                         struct bytes payload)
-{
-    struct sim_record probe = {.table = table, .key = key};
-    struct sim_record *record = RB_FIND(sim_records, &machine->disk, &probe);
-    if (payload.size_bytes == 0) {
-        if (record == NULL)
-            return;
-        RB_REMOVE(sim_records, &machine->disk, record);
-        sim_release(record->key);
-        sim_release(record->payload);
-        mem_free(record);
-        return;
-    }
-    if (record == NULL) {
-        record = MEM_NEW(struct sim_record);
-        record->table = table;
-        record->key = sim_copy(key);
-        RB_INSERT(sim_records, &machine->disk, record);
-    } else {
-        sim_release(record->payload);
-    }
-    record->payload = sim_copy(payload);
-}
-
-static void apply_batch(struct sim_machine *machine, struct bytes batch)
-{
-    const uint8_t *at = batch.data;
-    const uint8_t *end = batch.data + batch.size_bytes;
-    while (at < end) {
-        enum effect_table table = (enum effect_table)get_u32(&at);
-        struct bytes key = {.size_bytes = get_u32(&at)};
-        key.data = at;
-        at += key.size_bytes;
-        struct bytes payload = {.size_bytes = get_u32(&at)};
-        payload.data = at;
-        at += payload.size_bytes;
-        write_record(machine, table, key, payload);
-    }
-}
-
-static void collect_write(struct buf *batch, const struct effect *effect)
-{
-    put_u32(batch, (size_t)effect->table);
-    put_u32(batch, effect->key.size_bytes);
-    buf_append(batch, effect->key.data, effect->key.size_bytes);
-    put_u32(batch, effect->payload.size_bytes);
-    buf_append(batch, effect->payload.data, effect->payload.size_bytes);
-}
-
-static void schedule_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch,
-                            uint64_t sequence)
-{
-    if (batch->size_bytes == 0)
-        return;
-    uint64_t begin_ms =
-        machine->disk_busy_until_ms > sim->now_ms ? machine->disk_busy_until_ms : sim->now_ms;
-    machine->disk_busy_until_ms = begin_ms + prng_between(&sim->prng, 1, 5);
-    struct sim_event event = {.kind = SIM_PERSISTED,
-                              .to = machine->index,
-                              .from = machine->index,
-                              .life = machine->life,
-                              .number = sequence,
-                              .at_ms = machine->disk_busy_until_ms};
-    event.payload.data = buf_take(batch, &event.payload.size_bytes);
-    sim_schedule(sim, &event);
 }
 
 /* ---- pods */
@@ -250,7 +153,7 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
         sim_send_stream(sim, machine->index, effect);
         return;
     case EFFECT_PERSIST:
-        collect_write(batch, effect);
+        disk_collect(batch, effect);
         *sequence = machine->asked_sequence = effect->sequence;
         return;
     case EFFECT_POD_START:
@@ -336,7 +239,7 @@ void machine_step(struct sim *sim, struct sim_machine *machine, const struct eve
     sim->hash = effects_hash(&sim->effects, sim->hash);
     for (size_t i = 0; i < sim->effects.count; i++)
         carry_out(sim, machine, &sim->effects.items[i], &batch, &sequence);
-    schedule_commit(sim, machine, &batch, sequence);
+    disk_commit(sim, machine, &batch, sequence);
     buf_fini(&batch);
     plan_wake(sim, machine);
     /* Everything is checked often enough to catch a break near its cause, and seldom enough to
@@ -428,15 +331,6 @@ static void configure(struct sim *sim, struct sim_machine *machine, char name[st
             sim_address((uint32_t)prng_below(&sim->prng, machine->index));
 }
 
-static void restore(struct sim *sim, struct sim_machine *machine)
-{
-    struct error error = ERROR_INIT;
-    struct sim_record *record = NULL;
-    RB_FOREACH (record, sim_records, &machine->disk)
-        if (brain_restore(machine->brain, record->table, record->key, record->payload, &error) < 0)
-            sim_break(sim, "machine %u cannot restore: %s", machine->index, error.message);
-}
-
 void machine_boot(struct sim *sim, struct sim_machine *machine)
 {
     char name[16];
@@ -451,7 +345,7 @@ void machine_boot(struct sim *sim, struct sim_machine *machine)
     mem_free(config);
     sim_trace(sim, "m%u the agent starts, generation %u", machine->index,
               (unsigned)machine->generation);
-    restore(sim, machine);
+    disk_restore(sim, machine);
     machine_step(sim, machine, &(struct event){.kind = EVENT_START});
     struct sim_pod *pod = NULL;
     RB_FOREACH (pod, sim_pods, &machine->pods)
@@ -463,26 +357,6 @@ void machine_boot(struct sim *sim, struct sim_machine *machine)
     machine_step(sim, machine, &(struct event){.kind = EVENT_ADOPTION_DONE});
 }
 
-/* A commit under way when the agent dies is on disk, whole, or not at all; those behind it are
- * lost. The disk of the next life is free. */
-static void finish_commit(struct sim *sim, struct sim_machine *machine)
-{
-    struct sim_event *first = NULL;
-    for (size_t i = 0; i < sim->heap_count; i++) {
-        struct sim_event *event = sim->heap[i];
-        if (event->kind == SIM_PERSISTED && event->to == machine->index &&
-            event->life == machine->life && (first == NULL || event->number < first->number))
-            first = event;
-    }
-    if (first != NULL && prng_below(&sim->fault_prng, 2) == 0) {
-        apply_batch(machine, first->payload);
-        machine->persisted_sequence = first->number;
-    }
-    check_forget(machine);
-    machine->asked_sequence = machine->persisted_sequence = 0;
-    machine->disk_busy_until_ms = 0;
-}
-
 void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
 {
     if (machine->brain == NULL)
@@ -491,7 +365,7 @@ void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
     brain_free(machine->brain);
     machine->brain = NULL;
     machine->stalled = false;
-    finish_commit(sim, machine);
+    disk_die(sim, machine);
     machine->life++;
     memset(machine->is_shown, 0, sizeof(machine->is_shown));
     for (size_t i = 0; i < machine->parked_count; i++) {
@@ -513,14 +387,6 @@ void machine_power_off(struct sim *sim, struct sim_machine *machine)
     while ((pod = RB_ROOT(&machine->pods)) != NULL)
         drop_pod(machine, pod);
     check_forget(machine);
-}
-
-void machine_lose_disk(struct sim_machine *machine)
-{
-    struct sim_record *record = NULL;
-    while ((record = RB_ROOT(&machine->disk)) != NULL)
-        write_record(machine, record->table, record->key, (struct bytes){.data = NULL});
-    check_free(machine); /* what it knew of the past */
 }
 
 static void park(struct sim_machine *machine, const struct sim_event *event)
@@ -564,7 +430,7 @@ static void deliver_now(struct sim *sim, struct sim_machine *machine, const stru
         out.refused = true;
         break;
     case SIM_PERSISTED:
-        apply_batch(machine, event->payload);
+        disk_apply(machine, event->payload);
         machine->persisted_sequence = event->number;
         out = (struct event){.kind = EVENT_PERSISTED, .sequence = event->number};
         break;
