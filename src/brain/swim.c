@@ -177,9 +177,9 @@ static void member_changed(struct brain *brain, const struct member_output_item 
         store_set_node_void(brain->store, item->node, view.record->generation);
     else if (item->status_new == MEMBER_ALIVE &&
              store_claim_is_void(brain->store, item->node, view.record->generation))
-        /* The same life goes on, and with it its claims. After a restart what was void stays void:
-         * the node says anew what it holds. */
-        store_set_node_void(brain->store, item->node, 0);
+        /* This life goes on, and with it its claims. Those of earlier ones stay void: the node says
+         * anew what it holds, also when a restart was taken for dead before it was heard. */
+        store_set_node_void(brain->store, item->node, view.record->generation - 1);
     effects_notify(brain->effects, EFFECT_TABLE_MEMBER, key_of(item->node, key),
                    (struct bytes){.data = NULL});
     effects_trace_member(brain->effects, item->node, member_status_name(item->status_new),
