@@ -105,6 +105,22 @@ static void format_wall_s(uint64_t wall_s, char text[static 32])
         (void)snprintf(text, 32, "%" PRIu64, wall_s);
 }
 
+/* The ring on disk knows a key of that id as removed: the token is older than what we hold. */
+static bool was_removed(const struct agent *agent, uint8_t key_id)
+{
+    struct wire_key_ring ring;
+    struct wire_arena arena;
+    bool found = false;
+    struct bytes encoded = {agent->ring.data, agent->ring.size_bytes};
+    wire_arena_init(&arena, encoded.size_bytes * WIRE_EXPANSION_MAX);
+    if (wire_key_ring_decode(encoded, &arena, &ring) == WIRE_OK)
+        for (size_t i = 0; i < ring.keys_count; i++)
+            found = found ||
+                    (ring.keys[i].id == key_id && ring.keys[i].phase == WIRE_KEY_PHASE_REMOVED);
+    wire_arena_fini(&arena);
+    return found;
+}
+
 /* A token is needed by a node that holds no key, or lacks the one that the token was made of: it
  * missed a rotation. Otherwise it has done its work. */
 static int consider_token(struct agent *agent, bool stored, struct error *error)
@@ -121,7 +137,9 @@ static int consider_token(struct agent *agent, bool stored, struct error *error)
                          "--data-dir, or remove it to "
                          "give up what this node holds",
                          options->data_dir, options->token_file);
-    if (stored && seal_cluster_find_key(&agent->cluster, given.keys[0].id) != NULL)
+    uint8_t key_id = given.keys[0].id;
+    if (stored &&
+        (seal_cluster_find_key(&agent->cluster, key_id) != NULL || was_removed(agent, key_id)))
         return 0;
     if (given.token_expires_wall_s <= now_wall_s) {
         format_wall_s(given.token_expires_wall_s, expires);

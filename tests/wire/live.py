@@ -94,11 +94,12 @@ class Reader:
             self.cluster_id, self.key_id, self.key = envelope.read_key_file(file.read())
         self.protocol = decode.Protocol(sorted(decode.glob.glob(os.path.join(decode.PROTO, "*.toml"))))
         self.counts, self.signed, self.wrong = collections.Counter(), {}, []
+        self.nodes = set()  # a datagram does not name its destination: one of those that were heard of
 
-    def open(self, datagram, nodes):
+    def open(self, datagram):
         if datagram[0] != 1 or datagram[1] != self.key_id:
             return None
-        for to_id in [bytes(8)] if datagram[2] & 1 else nodes:
+        for to_id in [bytes(8)] if datagram[2] & 1 else sorted(self.nodes):
             payload = unseal(self.cluster_id, self.key, datagram, to_id)
             if payload is not None:
                 return payload
@@ -119,23 +120,31 @@ class Reader:
             start = cursor.at
             name, values = self.protocol.message(cursor)
             self.counts[name] += 1
+            self.nodes |= {values[field].to_bytes(8, "big") for field in ("node", "subject", "target") if field in values}
             if name == "member":
                 self.member(payload[start:cursor.at], values)
 
     def read(self, path):
         with open(path, encoding="ascii") as file:
             datagrams = [bytes.fromhex(line) for line in file]
-        nodes = sorted({datagram[3:11] for datagram in datagrams})
-        for datagram in datagrams:
-            payload = self.open(datagram, nodes)
-            if payload is None:
-                self.wrong.append(f"does not open: {datagram[:HEADER].hex()}")
-                continue
-            try:
-                self.payload(payload)
-            except decode.Bad as verdict:
-                self.wrong.append(f"{verdict}: {payload.hex()}")
-        return len(datagrams), len(nodes)
+        senders = {datagram[3:11] for datagram in datagrams}
+        self.nodes |= senders
+        closed, before = datagrams, None
+        while closed and before != self.nodes:
+            before = set(self.nodes)
+            closed = [datagram for datagram in closed if not self.take(datagram)]
+        self.wrong += [f"does not open: {datagram[:HEADER].hex()}" for datagram in closed]
+        return len(datagrams), len(senders)
+
+    def take(self, datagram):
+        payload = self.open(datagram)
+        if payload is None:
+            return False
+        try:
+            self.payload(payload)
+        except decode.Bad as verdict:
+            self.wrong.append(f"{verdict}: {payload.hex()}")
+        return True
 
 
 def main():
