@@ -296,11 +296,7 @@ static void close_all(struct agent *agent)
     brain_free(agent->brain);
     effects_fini(&agent->effects);
     mem_free(agent->deferred);
-    while (agent->submits != NULL) {
-        struct pending_submit *next = agent->submits->next;
-        mem_free(agent->submits);
-        agent->submits = next;
-    }
+    host_forget_submits(agent);
     seal_identity_fini(&agent->identity);
     seal_cluster_fini(&agent->cluster);
     seal_cluster_fini(&agent->token);

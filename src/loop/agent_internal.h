@@ -53,6 +53,8 @@ struct pending_submit {
     void (*reply)(void *user, enum error_code code, const char *message, struct bytes object);
     void *user;
     struct pending_submit *next;
+    enum error_code code; /* the answer, once there is one */
+    struct buf message, object;
 };
 
 /* Something to tell the brain after the step under way. */
@@ -116,6 +118,8 @@ struct agent {
     struct remote *remotes; /* tunnels that carry API requests */
     uv_timer_t api_timer;
     struct pending_submit *submits;
+    struct pending_submit *answered; /* to be told after the step under way; oldest first */
+    bool delivering;
     uint64_t submits_made_count;
     uint64_t backups_made_count;
 
@@ -198,6 +202,9 @@ void podspec_free(struct podspec *podspec);
 /* ---- host.c */
 void host_init(struct agent *agent, struct api_host *ret_host);
 void host_reply(struct agent *agent, const struct effect *effect);
+/* After a step: tells those who asked what came of it. */
+void host_deliver(struct agent *agent);
+void host_forget_submits(struct agent *agent);
 /* The disk takes nothing: tells so to those who wait for it. */
 void host_disk_failed(struct agent *agent);
 

@@ -46,6 +46,58 @@ static void host_submit(void *context, const struct brain_request *request,
     agent_step(agent, &event);
 }
 
+/* Takes it off the list and keeps its answer. */
+static void answer(struct agent *agent, struct pending_submit **link, enum error_code code,
+                   const char *message, struct bytes object)
+{
+    struct pending_submit *submit = *link;
+    struct pending_submit **end = &agent->answered;
+    *link = submit->next;
+    submit->next = NULL;
+    submit->code = code;
+    buf_append_text(&submit->message, message);
+    buf_append(&submit->object, object.data, object.size_bytes);
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = submit;
+}
+
+static void free_submit(struct pending_submit *submit)
+{
+    buf_fini(&submit->message);
+    buf_fini(&submit->object);
+    mem_free(submit);
+}
+
+/* Whoever is answered may ask the next thing at once (a connection whose requests are pipelined
+ * does), which steps the brain: so never inside a step, and one after the other. */
+void host_deliver(struct agent *agent)
+{
+    if (agent->stepping || agent->delivering)
+        return;
+    agent->delivering = true;
+    while (agent->answered != NULL) {
+        struct pending_submit *submit = agent->answered;
+        agent->answered = submit->next;
+        submit->reply(submit->user, submit->code, buf_text(&submit->message),
+                      (struct bytes){submit->object.data, submit->object.size_bytes});
+        free_submit(submit);
+    }
+    agent->delivering = false;
+}
+
+void host_forget_submits(struct agent *agent)
+{
+    struct pending_submit **const lists[] = {&agent->submits, &agent->answered};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        while (*lists[i] != NULL) {
+            struct pending_submit *next = (*lists[i])->next;
+            free_submit(*lists[i]);
+            *lists[i] = next;
+        }
+    }
+}
+
 void host_disk_failed(struct agent *agent)
 {
     char message[ERROR_MESSAGE_BYTES_MAX];
@@ -53,15 +105,12 @@ void host_disk_failed(struct agent *agent)
                    "this node could not store the write, though others may have it: %.900s",
                    agent->disk_error.message);
     for (struct pending_submit **link = &agent->submits; *link != NULL;) {
-        struct pending_submit *submit = *link;
-        if (!submit->waits_for_disk) {
-            link = &submit->next;
-            continue;
-        }
-        *link = submit->next;
-        submit->reply(submit->user, agent->disk_error.code, message, (struct bytes){.data = NULL});
-        mem_free(submit);
+        if ((*link)->waits_for_disk)
+            answer(agent, link, agent->disk_error.code, message, (struct bytes){.data = NULL});
+        else
+            link = &(*link)->next;
     }
+    host_deliver(agent);
 }
 
 void host_reply(struct agent *agent, const struct effect *effect)
@@ -69,12 +118,8 @@ void host_reply(struct agent *agent, const struct effect *effect)
     struct pending_submit **link = &agent->submits;
     while (*link != NULL && (*link)->id != effect->request)
         link = &(*link)->next;
-    if (*link == NULL)
-        return;
-    struct pending_submit *submit = *link;
-    *link = submit->next;
-    submit->reply(submit->user, effect->code, (const char *)effect->text.data, effect->payload);
-    mem_free(submit);
+    if (*link != NULL)
+        answer(agent, link, effect->code, (const char *)effect->text.data, effect->payload);
 }
 
 /* ---- logs */

@@ -190,5 +190,6 @@ void agent_step(struct agent *agent, const struct event *event)
     agent->stepping = false;
     state_commit(agent);
     arm(agent);
+    host_deliver(agent);
     doors_arm(agent);
 }
