@@ -58,7 +58,7 @@ static void write_record(struct sim_machine *machine, enum effect_table table, s
     record->payload = sim_copy(payload);
 }
 
-void disk_apply(struct sim_machine *machine, struct bytes batch)
+void sim_disk_apply(struct sim_machine *machine, struct bytes batch)
 {
     const uint8_t *at = batch.data;
     const uint8_t *end = batch.data + batch.size_bytes;
@@ -74,7 +74,7 @@ void disk_apply(struct sim_machine *machine, struct bytes batch)
     }
 }
 
-void disk_collect(struct buf *batch, const struct effect *effect)
+void sim_disk_collect(struct buf *batch, const struct effect *effect)
 {
     put_u32(batch, (size_t)effect->table);
     put_u32(batch, effect->key.size_bytes);
@@ -83,7 +83,8 @@ void disk_collect(struct buf *batch, const struct effect *effect)
     buf_append(batch, effect->payload.data, effect->payload.size_bytes);
 }
 
-void disk_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch, uint64_t sequence)
+void sim_disk_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch,
+                     uint64_t sequence)
 {
     if (batch->size_bytes == 0)
         return;
@@ -102,7 +103,7 @@ void disk_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch
 
 /* A commit under way when the agent dies is on disk, whole, or not at all; those behind it are
  * lost. The disk of the next life is free. */
-void disk_die(struct sim *sim, struct sim_machine *machine)
+void sim_disk_die(struct sim *sim, struct sim_machine *machine)
 {
     struct sim_event *first = NULL;
     for (size_t i = 0; i < sim->heap_count; i++) {
@@ -112,7 +113,7 @@ void disk_die(struct sim *sim, struct sim_machine *machine)
             first = event;
     }
     if (first != NULL && prng_below(&sim->fault_prng, 2) == 0) {
-        disk_apply(machine, first->payload);
+        sim_disk_apply(machine, first->payload);
         machine->persisted_sequence = first->number;
     }
     check_forget(machine);
@@ -128,7 +129,7 @@ void machine_lose_disk(struct sim_machine *machine)
     check_free(machine); /* what it knew of the past */
 }
 
-void disk_restore(struct sim *sim, struct sim_machine *machine)
+void sim_disk_restore(struct sim *sim, struct sim_machine *machine)
 {
     struct error error = ERROR_INIT;
     struct sim_record *record = NULL;

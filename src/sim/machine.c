@@ -153,7 +153,7 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
         sim_send_stream(sim, machine->index, effect);
         return;
     case EFFECT_PERSIST:
-        disk_collect(batch, effect);
+        sim_disk_collect(batch, effect);
         *sequence = machine->asked_sequence = effect->sequence;
         return;
     case EFFECT_POD_START:
@@ -239,7 +239,7 @@ void machine_step(struct sim *sim, struct sim_machine *machine, const struct eve
     sim->hash = effects_hash(&sim->effects, sim->hash);
     for (size_t i = 0; i < sim->effects.count; i++)
         carry_out(sim, machine, &sim->effects.items[i], &batch, &sequence);
-    disk_commit(sim, machine, &batch, sequence);
+    sim_disk_commit(sim, machine, &batch, sequence);
     buf_fini(&batch);
     plan_wake(sim, machine);
     /* Everything is checked often enough to catch a break near its cause, and seldom enough to
@@ -345,7 +345,7 @@ void machine_boot(struct sim *sim, struct sim_machine *machine)
     mem_free(config);
     sim_trace(sim, "m%u the agent starts, generation %u", machine->index,
               (unsigned)machine->generation);
-    disk_restore(sim, machine);
+    sim_disk_restore(sim, machine);
     machine_step(sim, machine, &(struct event){.kind = EVENT_START});
     struct sim_pod *pod = NULL;
     RB_FOREACH (pod, sim_pods, &machine->pods)
@@ -365,7 +365,7 @@ void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
     brain_free(machine->brain);
     machine->brain = NULL;
     machine->stalled = false;
-    disk_die(sim, machine);
+    sim_disk_die(sim, machine);
     machine->life++;
     memset(machine->is_shown, 0, sizeof(machine->is_shown));
     for (size_t i = 0; i < machine->parked_count; i++) {
@@ -430,7 +430,7 @@ static void deliver_now(struct sim *sim, struct sim_machine *machine, const stru
         out.refused = true;
         break;
     case SIM_PERSISTED:
-        disk_apply(machine, event->payload);
+        sim_disk_apply(machine, event->payload);
         machine->persisted_sequence = event->number;
         out = (struct event){.kind = EVENT_PERSISTED, .sequence = event->number};
         break;

@@ -214,14 +214,14 @@ struct bytes machine_news(void);
 
 /* ---- disk.c */
 /* What a step asks to be written, gathered and then committed as one. */
-void disk_collect(struct buf *batch, const struct effect *effect);
-void disk_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch,
-                 uint64_t sequence);
-void disk_apply(struct sim_machine *machine, struct bytes batch);
+void sim_disk_collect(struct buf *batch, const struct effect *effect);
+void sim_disk_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch,
+                     uint64_t sequence);
+void sim_disk_apply(struct sim_machine *machine, struct bytes batch);
 /* The agent dies in the middle of what it does. */
-void disk_die(struct sim *sim, struct sim_machine *machine);
+void sim_disk_die(struct sim *sim, struct sim_machine *machine);
 /* Everything on it into a brain that has not started. */
-void disk_restore(struct sim *sim, struct sim_machine *machine);
+void sim_disk_restore(struct sim *sim, struct sim_machine *machine);
 void machine_lose_disk(struct sim_machine *machine); /* without power */
 
 /* ---- users.c */
