@@ -26,6 +26,8 @@ class Connection:
             data = self.stream.recv(1 << 20)
         except BlockingIOError:
             return
+        except OSError:  # its agent was killed
+            data = b""
         self.last = data or self.last
         if data:
             self.take(data)
