@@ -119,7 +119,8 @@ static int restore_locked(const char *directory, const struct disk_restore *rest
     return result == 0 ? sync_directory(directory, error) : -1;
 }
 
-int disk_restore(const char *directory, const struct disk_restore *restore, struct error *error)
+int disk_restore_backup(const char *directory, const struct disk_restore *restore,
+                        struct error *error)
 {
     if (access(restore->file, R_OK) != 0)
         return error_set_errno(error, errno, "cannot read the backup %s", restore->file);

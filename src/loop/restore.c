@@ -36,7 +36,7 @@ int restore_of_stopped(const struct restore_options *options, struct error *erro
         disk_batch_delete(changes, DISK_META, text_bytes("generation"));
         restore.changes = changes;
     }
-    int result = disk_restore(options->data_dir, &restore, error);
+    int result = disk_restore_backup(options->data_dir, &restore, error);
     disk_batch_free(changes);
     return result;
 }

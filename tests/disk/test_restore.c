@@ -23,7 +23,7 @@ static int restore(bool force, uint32_t emptied, const struct disk_batch *change
     const struct disk_restore options = {
         .file = file, .force = force, .tables_emptied = emptied, .changes = changes};
     fixture_error = ERROR_INIT;
-    return disk_restore(fixture_directory, &options, &fixture_error);
+    return disk_restore_backup(fixture_directory, &options, &fixture_error);
 }
 
 START_TEST(a_state_is_replaced_only_by_force_and_kept)

@@ -106,6 +106,7 @@ struct disk_restore {
  * or not at all. ERROR_EXISTS: the directory is in use, or has a state and no `force`;
  * ERROR_CORRUPT and ERROR_UNSUPPORTED as disk_open(); ERROR_NO_SPACE; ERROR_NOT_FOUND: there is no
  * such file. */
-int disk_restore(const char *directory, const struct disk_restore *restore, struct error *error);
+int disk_restore_backup(const char *directory, const struct disk_restore *restore,
+                        struct error *error);
 
 #endif

@@ -18,7 +18,7 @@ struct restore_options {
     bool new_identity; /* as another node of the same cluster: with a new key, without what the old
                           one ran, promised and was */
 };
-/* As disk_restore(). */
+/* As disk_restore_backup(). */
 int restore_of_stopped(const struct restore_options *options, struct error *error);
 
 #endif
