@@ -34,7 +34,7 @@ static uint64_t persist(void *context, struct bytes key, struct bytes payload)
     return brain->persist_sequence;
 }
 
-static void roster_changed(void *context, const struct register_roster *roster)
+static void roster_changed(void *context, const struct register_roster *roster, bool foreign)
 {
     struct brain *brain = context;
     struct wire_roster wire = register_roster_to_wire(roster);
@@ -47,6 +47,11 @@ static void roster_changed(void *context, const struct register_roster *roster)
                   (unsigned long long)roster->epoch, roster->voters_count,
                   register_roster_is_voter(roster, brain->node) ? ", this node among them" : "",
                   roster->next_count > 0 ? ", being changed" : "");
+    if (foreign)
+        effects_trace(
+            brain->effects,
+            "ConflictLost: two clusters, founded apart, have met; leases and registers of the one "
+            "that this node was in are lost (shoal lease list shows what is held)");
 }
 
 static uint64_t pick_peer(void *context)

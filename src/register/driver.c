@@ -22,7 +22,9 @@ void roster_tell(struct registers *registers)
     if (registers->roster_told || !roster_is_durable(registers))
         return;
     registers->roster_told = true;
-    registers->output->roster_changed(registers->output->context, &registers->roster);
+    registers->output->roster_changed(registers->output->context, &registers->roster,
+                                      registers->roster_foreign);
+    registers->roster_foreign = false;
 }
 
 void roster_put(const struct register_roster *roster, struct buf *payload)
@@ -56,6 +58,9 @@ void roster_adopt(struct registers *registers, const struct register_roster *ros
     bool concerned =
         register_roster_has(&registers->roster, node) || register_roster_has(roster, node);
     register_roster_validate(roster);
+    registers->roster_foreign =
+        registers->roster_foreign ||
+        (registers->roster.origin != 0 && registers->roster.origin != roster->origin);
     registers->roster = *roster;
     registers->roster_told = false;
     registers->stats.rosters++;

@@ -154,6 +154,7 @@ struct registers {
     struct register_roster roster;
     uint64_t roster_sequence;
     bool roster_told; /* to the body, once it is on disk */
+    bool roster_foreign;
     boot_ms_t start_boot_ms;
     boot_ms_t query_due_boot_ms;
 

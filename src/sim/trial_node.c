@@ -154,9 +154,10 @@ static void send(void *context, uint64_t node, struct bytes payload)
 }
 
 /* Few peers hear of it at once; the others by asking, or by being refused. */
-static void roster_changed(void *context, const struct register_roster *roster)
+static void roster_changed(void *context, const struct register_roster *roster, bool foreign)
 {
     struct trial *trial = context;
+    (void)foreign; /* trials have one origin */
     struct wire_roster wire = register_roster_to_wire(roster);
     struct buf payload = BUF_INIT;
     wire_put_roster(&payload, &wire);

@@ -82,9 +82,9 @@ static void take_reply(void *context, const struct register_result *result)
     }
 }
 
-static void take_roster(void *context, const struct register_roster *roster)
+static void take_roster(void *context, const struct register_roster *roster, bool foreign)
 {
-    (void)context;
+    ((struct group *)context)->foreign_count += foreign;
     register_roster_validate(roster);
 }
 

@@ -35,7 +35,8 @@ struct group {
     uint64_t now_ms, requests;
     struct group_message *queue;
     size_t queue_count, queue_capacity;
-    uint64_t sent; /* messages */
+    uint64_t sent;          /* messages */
+    uint32_t foreign_count; /* rosters of other clusters that took the place of ours */
     struct wire_arena arena;
     struct register_member members[GROUP_MAX];
     /* The last answer. */

@@ -520,11 +520,37 @@ START_TEST(any_message_is_survived)
 }
 END_TEST
 
+/* proto/registers.md 4.5: who loses is told, once; a roster of one's own line is nothing to tell.
+ */
+START_TEST(a_cluster_that_was_founded_apart_is_reported)
+{
+    struct group *group = group_new(3, 1);
+    struct buf payload = BUF_INIT;
+    struct register_roster theirs = {
+        .origin = 2, .epoch = 9, .voters_count = 5, .voters = {0x301, 0x302, 0x303, 0x304, 0x305}};
+    group_run(group, 120000); /* it grows to three voters */
+    ck_assert_uint_eq(group->foreign_count, 0);
+    struct wire_roster wire = register_roster_to_wire(&theirs);
+    wire_put_roster(&payload, &wire);
+    (void)group_inject(group, 0, 0x301, &payload);
+    group_run(group, 1000);
+    ck_assert_uint_ge(group->foreign_count, 1);
+    uint32_t told_count = group->foreign_count;
+    (void)group_inject(group, 0, 0x301, &payload);
+    group_run(group, 60000);
+    ck_assert_uint_le(group->foreign_count, group->count);
+    ck_assert_uint_ge(group->foreign_count, told_count);
+    buf_fini(&payload);
+    group_free(group);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("register");
     TCase *tcase = tcase_create("register");
     tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, a_cluster_that_was_founded_apart_is_reported);
     tcase_add_test(tcase, every_node_reads_what_one_wrote);
     tcase_add_test(tcase, compare_and_set_wants_the_version_that_is_there);
     tcase_add_test(tcase, a_minority_may_be_away_a_majority_may_not);

@@ -96,8 +96,10 @@ struct register_output {
      * is on disk. */
     uint64_t (*persist)(void *context, struct bytes key, struct bytes payload);
     void (*reply)(void *context, const struct register_result *result);
-    /* A new roster: peers should hear of it. */
-    void (*roster_changed)(void *context, const struct register_roster *roster);
+    /* A new roster: peers should hear of it. `foreign`: that of a cluster that was founded apart
+     * took the place of ours, and what was written through ours is lost (proto/registers.md 4.5):
+     * people should hear of it. */
+    void (*roster_changed)(void *context, const struct register_roster *roster, bool foreign);
     /* A random live member but ourselves; 0: there is none. */
     uint64_t (*peer)(void *context);
     /* Who is there, in node id order; valid until the next call. */
