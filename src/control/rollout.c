@@ -40,12 +40,14 @@ bool rollout_may_renew(const struct rollout *rollout, uint32_t broken_before)
 }
 
 /* A pod of a newer version than is known here (its record was lost with the disk, or has not come
- * yet) is not old: the generation of a slot never falls (design 10, 8). */
-static bool must_advance(const struct slot_claims *slot, const struct control_workload *workload)
+ * yet) is not old until this node has caught up with its peers: the generation of a slot never
+ * falls (design 10, 8). A version that nobody knows then is lost, and its pods go. */
+static bool must_advance(const struct scene *scene, const struct slot_claims *slot,
+                         const struct control_workload *workload)
 {
-    return slot->own.present && slot->own.template_hash != workload->spec.template_hash &&
-           slot->own.object_generation <= workload->generation && !slot->current &&
-           !held_finished(&slot->own);
+    bool known = slot->own.object_generation <= workload->generation || scene->view->may_heal;
+    return slot->own.present && slot->own.template_hash != workload->spec.template_hash && known &&
+           !slot->current && !held_finished(&slot->own);
 }
 
 static void stop_old(const struct scene *scene, const struct control_workload *workload,
@@ -70,7 +72,7 @@ void rollout_advance(const struct scene *scene, struct control_workload *workloa
         const struct claim_terms terms = {.rank = slot->own.rank};
         if (slot->done)
             continue;
-        if (must_advance(slot, workload)) {
+        if (must_advance(scene, slot, workload)) {
             bool beside = slot->available && place < rollout->surge &&
                           pod_claim_current(scene, workload, i, &terms);
             bool instead = slot->available

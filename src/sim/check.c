@@ -72,6 +72,22 @@ void check_forget(struct sim_machine *machine)
     }
 }
 
+/* A version that only a pod stands for: it was never acknowledged, and no brain knows it any more.
+ */
+static bool is_lost(const struct sim *sim, const struct wire_claim *claim, uint64_t generation)
+{
+    char key[128];
+    (void)snprintf(key, sizeof(key), "%.*s", (int)claim->workload_key.size_bytes,
+                   (const char *)claim->workload_key.data);
+    for (uint32_t i = 0; i < sim->options.nodes; i++) {
+        struct brain_object object;
+        if (sim->machines[i].brain != NULL && brain_object(sim->machines[i].brain, key, &object) &&
+            object.version.hlc >= generation)
+            return false;
+    }
+    return true;
+}
+
 /* 1: admitted <= allocatable, always. 8: the generation of a slot never falls (on a machine). */
 void check_pod_started(struct sim *sim, struct sim_machine *machine, const struct wire_claim *claim)
 {
@@ -89,7 +105,8 @@ void check_pod_started(struct sim *sim, struct sim_machine *machine, const struc
         RB_INSERT(sim_slots, &machine->slots, slot);
     }
     /* A version that only a lost disk held may have been started elsewhere already. */
-    if (claim->object_generation < slot->generation && !promises_broke_disks(sim))
+    bool lost = is_lost(sim, claim, slot->generation);
+    if (claim->object_generation < slot->generation && !lost && !promises_broke_disks(sim))
         sim_break(sim, "invariant 8: m%u starts generation %u of slot %u after %u", machine->index,
                   (unsigned)claim->object_generation, claim->slot.ordinal,
                   (unsigned)slot->generation);
