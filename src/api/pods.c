@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api_internal.h"
+#include "base/memory.h"
 
 static bool is_text(struct bytes bytes, const char *text)
 {
@@ -235,10 +236,10 @@ static bool add_pod(void *context, const struct wire_claim *claim)
         return true;
     if (listing->workload_key == NULL || !is_text(claim->workload_key, listing->workload_key)) {
         json_decref(listing->workload);
-        free(listing->workload_key);
+        mem_free(listing->workload_key);
         listing->workload = workload_body(listing->api, claim);
         listing->workload_key =
-            strndup((const char *)claim->workload_key.data, claim->workload_key.size_bytes);
+            mem_strndup((const char *)claim->workload_key.data, claim->workload_key.size_bytes);
     }
     (void)json_array_append_new(listing->items,
                                 present(listing->api, claim, &key, listing->workload));
@@ -282,7 +283,7 @@ static json_t *collect(struct api *api, const char *namespace_name, const char *
     brain_each_claim(api->host.brain(api->host.context), add_pod, &listing);
     brain_each_object(api->host.brain(api->host.context), "pods/", add_pending, &listing);
     json_decref(listing.workload);
-    free(listing.workload_key);
+    mem_free(listing.workload_key);
     return listing.items;
 }
 
