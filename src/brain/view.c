@@ -123,12 +123,13 @@ static struct brain_member member_of_view(const struct brain *brain, const struc
         .since_boot_ms = view->since_boot_ms,
         .last_heard_boot_ms = view->last_heard_boot_ms,
         .rtt_us = view->rtt_us,
-        .distance_us = view->distance_us,
-        .name_shared = view->name_shared,
+        .name_shared = member_name_is_shared(brain->members, view->node),
         .accusers_count = view->accusers_count,
         .allocated = status != NULL ? &status->allocated : NULL,
     };
     memcpy(member.accusers, view->accusers, sizeof(member.accusers));
+    if (!view->self)
+        (void)member_latency_us(brain->members, brain->node, view->node, &member.distance_us);
     member.records_seq = view->record == NULL
                              ? 0
                              : store_node_seq(brain->store, view->node, view->record->generation);

@@ -15,10 +15,7 @@ static void fill_view(const struct member_table *table, uint32_t slot, struct me
         .since_boot_ms = entry->since_boot_ms,
         .last_heard_boot_ms = entry->heard_boot_ms,
         .rtt_us = entry->srtt_us,
-        .name_shared = roster_find_namesake(&table->roster, slot) != SLOT_NONE,
     };
-    if (!ret->self)
-        (void)member_latency_us(table, member_self(table), entry->node, &ret->distance_us);
     if (ret->self)
         ret->last_heard_boot_ms = table->now_boot_ms;
     bool accused = entry->status == MEMBER_SUSPECT || entry->status == MEMBER_DEAD;
@@ -27,6 +24,12 @@ static void fill_view(const struct member_table *table, uint32_t slot, struct me
     ret->accusers_count = inquiry->accusers_count;
     for (uint32_t i = 0; i < inquiry->accusers_count; i++)
         ret->accusers[i] = inquiry->accusers[i];
+}
+
+bool member_name_is_shared(const struct member_table *table, uint64_t node)
+{
+    uint32_t slot = roster_find(&table->roster, node);
+    return slot != SLOT_NONE && roster_find_namesake(&table->roster, slot) != SLOT_NONE;
 }
 
 /* NULL: not known. */

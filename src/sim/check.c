@@ -447,6 +447,11 @@ static void compare_placements(struct sim *sim, const struct placements *before,
                            before->items[i].ordinal, (unsigned long long)before->items[i].node,
                            (unsigned long long)node);
     }
+    /* Beside the heir's claim the dead one's stands until this peer, too, takes it for dead. */
+    for (size_t i = 0; i < after.count && dead != 0 && reason[0] == '\0'; i++)
+        if (after.items[i].node == dead)
+            (void)snprintf(reason, SIM_REASON_BYTES, "slot %u is still on %016llx",
+                           after.items[i].ordinal, (unsigned long long)dead);
     mem_free(after.items);
 }
 

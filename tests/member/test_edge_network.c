@@ -518,8 +518,6 @@ START_TEST(test_the_distance_of_any_two_is_estimated)
                               latency_us);
         }
     }
-    ck_assert_uint_eq(cluster_view(cluster, 0, 0).distance_us, 0);
-    ck_assert_uint_gt(cluster_view(cluster, 0, 1).distance_us, 30000);
     ck_assert(!member_latency_us(cluster->hosts[0].table, 1, 2, &(uint32_t){0}));
     cluster_free(cluster);
 }

@@ -137,8 +137,6 @@ struct member_view {
     boot_ms_t since_boot_ms;                /* in this status since */
     boot_ms_t last_heard_boot_ms;           /* 0: never */
     uint32_t rtt_us;                        /* smoothed; 0: unknown */
-    uint32_t distance_us;                   /* from us, by coordinates; 0: unknown */
-    bool name_shared;                       /* another live member has its name */
     uint64_t accusers[MEMBER_ACCUSERS_MAX]; /* while suspect, and until evictable */
     size_t accusers_count;
 };
@@ -161,6 +159,8 @@ bool member_is_dead_or_left(const struct member_table *table, uint64_t node);
 /* Its claims may be taken over: it left, or it is dead, confirmed, held long enough, and no guard
  * holds (proto/gossip.md 7). */
 bool member_is_evictable(const struct member_table *table, uint64_t node);
+/* Another live member has its name. */
+bool member_name_is_shared(const struct member_table *table, uint64_t node);
 /* The estimated round trip between two members, from their network coordinates (proto/gossip.md
  * 4.10): also where the two are not ourselves. false when we do not know where one of them is. */
 bool member_latency_us(const struct member_table *table, uint64_t a, uint64_t b,
