@@ -21,6 +21,8 @@ member_state() { machine_exec "$1" shoal gossip status -o json | jq -r --arg nam
 
 case_the_key_is_rotated_under_load_and_nobody_is_lost() {
     local old turn before
+    # Nobody is away who was a member in an earlier case: a rotation would rightly wait for him.
+    rm -f -- "$MACHINES_DIR/well"
     given_cluster
     machine_exec m1 shoal apply -f "$SHOAL_ROOT/examples/web.yaml"
     await_ready m1 10
@@ -84,9 +86,7 @@ case_an_expired_token_admits_nobody() {
     machine_exec m1 shoal token --ttl 1s >"$MACHINES_DIR/short"
     install -m 600 "$MACHINES_DIR/short" "$(machine_dir m6)/disk/etc-shoal/short"
     expect_no_match "what a token contains" "$(machine_exec m1 tail -c 40 /var/lib/shoal/key)" "$(cat "$MACHINES_DIR/short")"
-    expect_soon 5 "it has expired" machine_exec m6 bash -c \
-        '! timeout 1 shoal agent --name m6 --data-dir /var/lib/shoal/late --join "$0" --token-file /etc/shoal/short 2>&1 | grep -qv expired' \
-        "$(machine_address m1)"
+    sleep 2 # its second is over
     expect_fail 1 machine_exec m6 timeout 20 shoal agent --name m6 --data-dir /var/lib/shoal/late \
         --join "$(machine_address m1)" --token-file /etc/shoal/short
     expect_match "what the joiner says" 'has expired at .*shoal token' "$output"
