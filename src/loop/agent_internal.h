@@ -174,6 +174,8 @@ void pod_id_parse(const char *id, uint8_t ret_uid[static 16]);
 struct podnews {
     struct wire_container_status containers[WIRE_CLAIM_CONTAINERS_COUNT_MAX];
     char image_ids[WIRE_CLAIM_CONTAINERS_COUNT_MAX][IMAGE_DIGEST_BYTES_MAX];
+    /* Why it waits, and what its last end said. */
+    char messages[WIRE_CLAIM_CONTAINERS_COUNT_MAX][2 * RUNTIME_MESSAGE_BYTES_MAX];
 };
 /* `ret_pod` points into `status` and `told`. */
 void podnews_of(struct agent *agent, const struct runtime_status *status, struct podnews *told,

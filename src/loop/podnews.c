@@ -77,8 +77,8 @@ static enum wire_claim_state state_of(const struct runtime_status *status)
 }
 
 /* The first container that has something to say says it for the pod. */
-static void summarize(const struct runtime_status *status, const char **ret_reason,
-                      const char **ret_message)
+static void summarize(const struct runtime_status *status, const struct podnews *told,
+                      const char **ret_reason, const char **ret_message)
 {
     *ret_reason = status->reason;
     *ret_message = status->message;
@@ -86,14 +86,22 @@ static void summarize(const struct runtime_status *status, const char **ret_reas
         const struct runtime_container_status *container = &status->containers[i];
         if (container->state == RUNTIME_CONTAINER_WAITING) {
             *ret_reason = container->reason;
-            *ret_message =
-                container->message[0] != '\0' ? container->message : container->last.message;
+            *ret_message = i < WIRE_CLAIM_CONTAINERS_COUNT_MAX ? told->messages[i] : "";
         } else if (container->state == RUNTIME_CONTAINER_TERMINATED &&
                    container->last.exit_code != 0) {
             *ret_reason = container->last.reason;
             *ret_message = container->last.message;
         }
     }
+}
+
+/* "back-off 10 s restarting failed container web: open volume: ...": the pause alone would hide the
+ * cause. */
+static void explain(const struct runtime_container_status *from, char *message, size_t bytes_max)
+{
+    const char *last = from->has_terminated ? from->last.message : "";
+    bool both = from->message[0] != '\0' && last[0] != '\0';
+    (void)snprintf(message, bytes_max, "%s%s%s", from->message, both ? ": " : "", last);
 }
 
 void podnews_of(struct agent *agent, const struct runtime_status *status, struct podnews *told,
@@ -107,6 +115,10 @@ void podnews_of(struct agent *agent, const struct runtime_status *status, struct
     for (size_t i = 0; i < count; i++) {
         char name[PIN_NAME_BYTES];
         container_status(&status->containers[i], &told->containers[i]);
+        explain(&status->containers[i], told->messages[i], sizeof(told->messages[i]));
+        if (status->containers[i].state == RUNTIME_CONTAINER_WAITING)
+            told->containers[i].message =
+                limited(told->messages[i], WIRE_CONTAINER_STATUS_MESSAGE_BYTES_MAX);
         pin_name(uid, i, name);
         if (image_store_pinned(agent->images, name, told->image_ids[i]))
             told->containers[i].image_id =
@@ -122,5 +134,5 @@ void podnews_of(struct agent *agent, const struct runtime_status *status, struct
     static const uint8_t none[16];
     if (memcmp(status->ip.ip, none, sizeof(none)) != 0)
         memcpy(ret_pod->ip, status->ip.ip, sizeof(ret_pod->ip));
-    summarize(status, &ret_pod->reason, &ret_pod->message);
+    summarize(status, told, &ret_pod->reason, &ret_pod->message);
 }

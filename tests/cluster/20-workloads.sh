@@ -173,3 +173,21 @@ then_deleted() {
     machine_exec m1 shoal delete deployment "$1"
     then_clean
 }
+
+case_a_program_that_does_not_exist_is_named() {
+    given_cluster
+    cluster_load_image "$SHOAL_CACHE/images/busybox-1.tar"
+    machine_exec m1 shoal apply -f - <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: lost}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - {name: main, image: 'shoal.example/busybox:1', command: [/no/such/program]}
+YAML
+    # Also while it only waits for the next try.
+    expect_soon 10 "it is named beside the pause" eval 'machine_exec m2 shoal describe pod lost | grep -E "back-off.*main: .*/no/such/program"'
+    machine_exec m1 shoal delete pod lost
+    then_clean
+}
