@@ -289,7 +289,9 @@ static void dispatch(struct brain *brain, const struct event *event)
     case EVENT_PERSISTED:
         ASSERT(event->sequence <= brain->persist_sequence);
         brain->persisted_sequence = event->sequence;
+        brain->disk_moved_boot_ms = brain->now.boot_ms;
         keys_persisted(brain);
+        control_persisted(brain->control, event->sequence, brain->now.boot_ms);
         replies_release(brain);
         strong_persisted(brain);
         return;
@@ -335,6 +337,8 @@ void brain_step(struct brain *brain, struct instant now, const struct event *eve
     ASSERT(now.boot_ms >= brain->now.boot_ms);
     brain->now = now;
     brain->effects = effects;
+    if (brain->persisted_sequence == brain->persist_sequence)
+        brain->disk_moved_boot_ms = now.boot_ms;
     if (brain->watched)
         protocol_came(brain, event);
     size_t first = effects->count;

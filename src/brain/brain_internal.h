@@ -36,6 +36,9 @@
 #define SPREAD_STREAM_MAX 16
 /* Clocks of peers that are compared with our own. */
 #define CLOCK_SAMPLES_MAX 16
+/* A disk to which nothing gets for so long is full or broken: a commit takes milliseconds, a busy
+ * one a second. Slots that wait for it go to others. */
+#define DISK_LATE_MS 1000
 /* Requests that wait for the disk. */
 #define REPLIES_MAX 4096
 
@@ -104,6 +107,7 @@ struct brain {
 
     uint64_t persist_sequence;
     uint64_t persisted_sequence;
+    boot_ms_t disk_moved_boot_ms; /* it had nothing to do, or something got there */
     struct pending_reply *replies;
     size_t replies_count, replies_capacity;
     struct ack *acks; /* answers that wait for other members' disks */

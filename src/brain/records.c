@@ -14,6 +14,9 @@ struct control_view control_view_of(struct brain *brain)
         .store = brain->store,
         .members = brain->candidates,
         .members_count = brain->candidates_count,
+        .disk_late_boot_ms = brain->persisted_sequence == brain->persist_sequence
+                                 ? BOOT_MS_NEVER
+                                 : brain->disk_moved_boot_ms + DISK_LATE_MS,
         .may_heal = swim_may_heal(brain),
         .leaving = brain->leaving || brain->expelled,
     };
@@ -30,8 +33,8 @@ void tell(struct brain *brain, uint64_t node, struct bytes payload)
         effects_stream(brain->effects, node, &address, payload);
 }
 
-static void publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first,
-                          size_t tell_first_count)
+static uint64_t publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first,
+                              size_t tell_first_count)
 {
     struct brain *brain = context;
     struct store_change change;
@@ -48,6 +51,7 @@ static void publish_claim(void *context, struct wire_claim *claim, const uint64_
     }
     record_changed(brain, &change);
     control_claims_changed(brain->control, workload_uid, brain->now.boot_ms);
+    return brain->persist_sequence;
 }
 
 static void publish_decline(void *context, struct wire_decline *decline)

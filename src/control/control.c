@@ -21,6 +21,7 @@ struct control *control_new(const struct control_config *config)
     RB_INIT(&control->workloads);
     RB_INIT(&control->due);
     RB_INIT(&control->pods);
+    TAILQ_INIT(&control->waiting);
     return control;
 }
 

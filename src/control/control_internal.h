@@ -3,6 +3,7 @@
 #define SHOAL_CONTROL_INTERNAL_H
 
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/prng.h"
 #include "base/tree.h"
@@ -68,6 +69,9 @@ struct control_pod {
     uint32_t ordinal;
     uint64_t grace_ms;
     boot_ms_t intent_until_boot_ms; /* BOOT_MS_NEVER: started */
+    /* It starts when this is on the disk: its claim, and with it what that names. 0: it is. */
+    uint64_t sequence;
+    TAILQ_ENTRY(control_pod) waiting; /* while sequence is not 0 */
     bool stopping;
     bool finished; /* succeeded or failed for good: holds no resources */
     bool replace;  /* once gone, the same slot is claimed again here at once (stop-first rollout) */
@@ -75,6 +79,7 @@ struct control_pod {
 
 RB_HEAD(control_workloads, control_workload);
 RB_HEAD(control_due, control_workload);
+TAILQ_HEAD(control_waiting, control_pod);
 RB_HEAD(control_pods, control_pod);
 
 struct control {
@@ -87,7 +92,9 @@ struct control {
     size_t pods_count;
     uint64_t pods_made_count;
     bool ledger_changed;
-    bool room_made; /* resources came free: pending slots are worth another try */
+    struct control_waiting waiting; /* pods whose claims are on their way to the disk, in order */
+    bool disk_missed;               /* something was left undone because the disk is stuck */
+    bool room_made;                 /* resources came free: pending slots are worth another try */
 };
 
 static inline struct bytes text_bytes(const char *text)
@@ -122,6 +129,7 @@ struct slot_claims {
     struct held newest;    /* by version */
     struct held own;       /* our best that is not stopping */
     struct held own_other; /* a second one of ours (old beside new) */
+    uint64_t own_newest;   /* generation of our newest claim, stopping ones included */
     uint32_t count;        /* claims of all nodes, stopping ones included */
     bool old;              /* some claim has another than the current template */
     bool current;          /* some claim has the current template and is not stopping */
@@ -162,6 +170,13 @@ void workloads_all_due(struct control *control, boot_ms_t boot_ms);
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms);
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);
 
+/* ---- durable.c: what waits for this node's disk */
+void pod_await_disk(struct control *control, struct control_pod *pod, uint64_t sequence);
+void pod_forget_disk(struct control *control, struct control_pod *pod);
+/* Nothing gets to the disk: true, and what waits for that looks again when something does. */
+bool disk_is_stuck(const struct scene *scene);
+#define DISK_STUCK_REASON "the disk is full or slow"
+
 /* ---- order.c */
 struct held held_of(const struct wire_claim *claim);
 /* True when `a` should keep the slot rather than `b` (design 6: current generation, Ready, earliest
@@ -176,15 +191,16 @@ bool held_available(const struct held *held, uint32_t min_ready_seconds, wall_ms
 /* ---- pods.c */
 struct control_pod *pod_find(const struct control *control, const uint8_t uid[static 16]);
 struct control_pod *pod_new(struct control *control, const struct wire_claim *claim);
-void pod_publish(const struct scene *scene, struct wire_claim *claim, const uint64_t *tell_first,
-                 size_t tell_first_count);
+/* Returns what the disk must have reached for it to be there. */
+uint64_t pod_publish(const struct scene *scene, struct wire_claim *claim,
+                     const uint64_t *tell_first, size_t tell_first_count);
 /* What the runtime says goes into the claim. */
 void pod_apply_status(const struct scene *scene, struct control_pod *pod, struct wire_claim *claim,
                       const struct wire_claim *status);
 /* It succeeded or failed for good: it holds no resources any more. */
 void pod_finish(const struct scene *scene, struct control_pod *pod);
-/* Books and claims the slot for a new pod of the version. False: no room (declined, if so asked).
- */
+/* Books and claims the slot for a new pod of the version; it starts when its time has come and the
+ * claim is on the disk. False: no room, or the disk is stuck (declined, if so asked). */
 bool pod_claim(const struct scene *scene, struct control_workload *workload,
                const struct version *version, uint32_t ordinal, const struct claim_terms *terms);
 /* The same with the workload's current version. */

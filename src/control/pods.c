@@ -93,6 +93,7 @@ struct control_pod *pod_new(struct control *control, const struct wire_claim *cl
 
 static void pod_free(struct control *control, struct control_pod *pod)
 {
+    pod_forget_disk(control, pod);
     RB_REMOVE(control_pods, &control->pods, pod);
     control->pods_count--;
     mem_free(pod);
@@ -107,10 +108,11 @@ static void unbook(struct control *control, const uint8_t pod_uid[static 16])
     control->room_made = true;
 }
 
-void pod_publish(const struct scene *scene, struct wire_claim *claim, const uint64_t *tell_first,
-                 size_t tell_first_count)
+uint64_t pod_publish(const struct scene *scene, struct wire_claim *claim,
+                     const uint64_t *tell_first, size_t tell_first_count)
 {
-    scene->output->publish_claim(scene->output->context, claim, tell_first, tell_first_count);
+    return scene->output->publish_claim(scene->output->context, claim, tell_first,
+                                        tell_first_count);
 }
 
 void pod_decline(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
@@ -148,6 +150,21 @@ static struct wire_resources requests_of(const struct spec_workload *spec,
     return requests;
 }
 
+/* False: not here, and why. */
+static bool book(const struct scene *scene, const struct spec_workload *spec,
+                 const uint8_t pod_uid[static 16], char ret_reason[static PLACE_REASON_BYTES])
+{
+    struct control *control = scene->control;
+    if (disk_is_stuck(scene)) {
+        (void)snprintf(ret_reason, PLACE_REASON_BYTES, "%s", DISK_STUCK_REASON);
+        return false;
+    }
+    if (!place_ledger_admit(&control->ledger, pod_uid, spec, false, ret_reason))
+        return false;
+    control->ledger_changed = true;
+    return true;
+}
+
 bool pod_claim(const struct scene *scene, struct control_workload *workload,
                const struct version *version, uint32_t ordinal, const struct claim_terms *terms)
 {
@@ -168,24 +185,21 @@ bool pod_claim(const struct scene *scene, struct control_workload *workload,
     char reason[PLACE_REASON_BYTES];
     memcpy(claim.slot.workload_uid, workload->uid, sizeof(claim.slot.workload_uid));
     make_uid(control, claim.pod_uid);
-    if (!place_ledger_admit(&control->ledger, claim.pod_uid, spec, false, reason)) {
+    if (!book(scene, spec, claim.pod_uid, reason)) {
         if (terms->decline_if_full)
             pod_decline(scene, workload, ordinal, reason);
         return false;
     }
-    control->ledger_changed = true;
     struct buf name = BUF_INIT;
     make_name(spec, claim.pod_uid, &name);
     claim.pod_name = text_bytes(buf_text(&name));
     struct control_pod *pod = pod_new(control, &claim);
     pod->grace_ms = (uint64_t)spec->grace_seconds * 1000;
     pod->intent_until_boot_ms = scene->view->now.boot_ms + (terms->round ? CLAIM_ROUND_MS : 0);
-    pod_publish(scene, &claim, terms->tell_first, terms->tell_first_count);
+    pod_await_disk(control, pod,
+                   pod_publish(scene, &claim, terms->tell_first, terms->tell_first_count));
     buf_fini(&name);
-    if (terms->round)
-        workload_due(control, workload, pod->intent_until_boot_ms);
-    else
-        pod_start(scene, workload, pod);
+    workload_due(control, workload, pod->intent_until_boot_ms);
     return true;
 }
 

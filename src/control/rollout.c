@@ -10,7 +10,8 @@
  *              not work cannot spread by attrition; the others keep the template that they had
  *
  * Each counts what others may do at the same moment, so knowledge that comes late makes a holder
- * wait, not overshoot.
+ * wait, not overshoot. A holder whose disk is stuck waits, too: it could not start what it would
+ * stop the old one for.
  */
 #include "control_internal.h"
 
@@ -65,7 +66,7 @@ void rollout_advance(const struct scene *scene, struct control_workload *workloa
     uint32_t place = 0;          /* among the slots that are not done */
     uint32_t serving_before = 0; /* old ones that may stop just now */
     uint32_t broken_before = 0;
-    if (rollout->paused || scene->view->leaving)
+    if (rollout->paused || scene->view->leaving || disk_is_stuck(scene))
         return;
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         const struct slot_claims *slot = &claims[i];

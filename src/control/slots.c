@@ -135,7 +135,11 @@ static void note_claim(const struct collection *collection, struct slot_claims *
     slot->done = slot->done || (current && available);
     if (in_ms != UINT64_MAX)
         workload_due(scene->control, collection->workload, scene->view->now.boot_ms + in_ms);
-    if (held->node == scene->control->config.node && !stopping)
+    if (held->node != scene->control->config.node)
+        return;
+    if (held->object_generation > slot->own_newest)
+        slot->own_newest = held->object_generation;
+    if (!stopping)
         note_own(slot, held, spec->template_hash);
 }
 
@@ -173,17 +177,20 @@ static bool same_pod(const struct held *a, const struct held *b)
 }
 
 /* Design 6: the surplus claim yields, and only after the winner is Ready; one that has not started
- * yields at once. */
+ * yields at once. So does one that a newer one of ours has followed: its end had not reached the
+ * disk when this node restarted, and the slot does not go back (design 10, 8). */
 static void yield_surplus(const struct scene *scene, const struct slot_claims *slot,
                           const struct held *own)
 {
-    if (!own->present || same_pod(own, &slot->best))
+    bool intent = own->present && own->state == WIRE_CLAIM_STATE_INTENT;
+    bool falls = intent && own->object_generation < slot->own_newest;
+    if (!own->present || (same_pod(own, &slot->best) && !falls))
         return;
     bool same_template = own->template_hash == slot->best.template_hash;
-    bool not_started = own->state == WIRE_CLAIM_STATE_INTENT && (same_template || slot->current);
+    bool not_started = intent && (same_template || slot->current);
     bool winner_serves =
         same_template ? slot->best.ready || held_finished(&slot->best) : slot->done;
-    if (!not_started && !winner_serves)
+    if (!falls && !not_started && !winner_serves)
         return;
     struct control_pod *pod = pod_find(scene->control, own->pod_uid);
     if (pod != NULL)
@@ -198,10 +205,17 @@ static void start_matured(const struct scene *scene, struct control_workload *wo
     struct control_pod *pod = pod_find(scene->control, slot->own.pod_uid);
     if (pod == NULL || pod->stopping || pod->intent_until_boot_ms == BOOT_MS_NEVER)
         return;
-    if (scene->view->now.boot_ms < pod->intent_until_boot_ms)
+    if (scene->view->now.boot_ms < pod->intent_until_boot_ms) {
         workload_due(scene->control, workload, pod->intent_until_boot_ms);
-    else
+    } else if (pod->sequence == 0) {
         pod_start(scene, workload, pod);
+    } else if (!disk_is_stuck(scene)) {
+        workload_due(scene->control, workload, scene->view->disk_late_boot_ms);
+    } else { /* others shall not wait for our disk */
+        uint32_t ordinal = pod->ordinal;
+        pod_stop(scene, pod, "the disk does not take its claim", false);
+        pod_decline(scene, workload, ordinal, DISK_STUCK_REASON);
+    }
 }
 
 /* When the heir of rank 0 may start; rank r follows r * HEIR_STEP_MS later (design 5). */

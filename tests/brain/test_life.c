@@ -237,6 +237,29 @@ END_TEST
 /* ---- what nodes say of slots */
 
 /* More processors than any node has: nobody starts it, and whoever asks is told why. */
+/* docs/adr/0023, in whole brains: where the write is taken, and where it is offered. */
+START_TEST(nothing_starts_before_the_disk_has_it)
+{
+    uint64_t started = 0;
+    start(3, BRAIN_PROFILE_LAN);
+    for (size_t i = 0; i < 3; i++)
+        c.peers[i].disk_stuck = true;
+    (void)cluster_write(&c, 0, BRAIN_APPLY, WEB, web, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 500);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(cluster_has(&c, i, WEB));
+        ck_assert_uint_eq(c.peers[i].pods_started, 0);
+        c.peers[i].disk_stuck = false;
+    }
+    /* A peer's next step begins the commit; the answer to it starts the pods. */
+    cluster_run(&c, 600);
+    for (size_t i = 0; i < 3; i++)
+        started += c.peers[i].pods_started;
+    ck_assert_uint_eq(started, 2);
+    cluster_fini(&c);
+}
+END_TEST
+
 START_TEST(a_slot_that_nobody_can_take_has_a_reason)
 {
     static char body[2048];
@@ -385,6 +408,7 @@ int main(void)
     tcase_add_test(tcase, one_pod_is_deleted_wherever_it_runs);
     tcase_add_test(tcase, every_message_is_told_to_who_watches_and_to_nobody_else);
     tcase_add_test(tcase, distances_are_learned);
+    tcase_add_test(tcase, nothing_starts_before_the_disk_has_it);
     tcase_add_test(tcase, a_slot_that_nobody_can_take_has_a_reason);
     tcase_add_test(tcase, a_pod_says_why_it_waits);
     tcase_add_test(tcase, a_large_workload_is_offered_by_stream);

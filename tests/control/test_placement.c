@@ -52,6 +52,7 @@ START_TEST(the_ledger_is_the_limit_and_the_rest_waits)
         .store = world.nodes[3].store,
         .members = world.nodes[3].members,
         .members_count = world.nodes[3].members_count,
+        .disk_late_boot_ms = BOOT_MS_NEVER,
         .may_heal = true};
     for (uint32_t i = 0; i < 6; i++) {
         (void)control_why(world.nodes[3].control, &view, world.workload_uid, i, why, sizeof(why));

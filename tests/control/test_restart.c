@@ -101,6 +101,36 @@ START_TEST(of_two_resumed_claims_of_a_slot_the_current_starts)
 }
 END_TEST
 
+/* Both were on the disk, and the template is a third one by now: when the newer of the two ends,
+ * the older one does not start in its place (found by the simulator: the end of the older one had
+ * not reached the disk). */
+START_TEST(of_two_resumed_claims_of_a_slot_the_older_never_starts)
+{
+    size_t holder = 0;
+    world_apply(&world, 0, &(struct world_spec){.replicas = 1, .image = 1, .strategy = SURGE_1});
+    world_run(&world, 500);
+    world.broken[2] = true;
+    world_apply(&world, 0, &(struct world_spec){.replicas = 1, .image = 2, .strategy = SURGE_1});
+    world_run(&world, 500);
+    world_apply(
+        &world, 0,
+        &(struct world_spec){.replicas = 1, .image = 3, .strategy = SURGE_1, .paused = true});
+    world_run(&world, 100);
+    ck_assert_ptr_nonnull(world_claim_of_slot(&world, 0, 0, &holder));
+    ck_assert_uint_eq(world_count(&world, -1, holder).pods, 2);
+    world_restart(&world, holder, false, NULL);
+    for (int i = 0; i < 5; i++) {
+        world_run(&world, 5000);
+        ck_assert_uint_eq(world_count(&world, 1, holder).pods, 0);
+        ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).pods, 1);
+        size_t at = 0;
+        const struct wire_claim *claim = world_claim_of_slot(&world, holder, 0, &at);
+        ck_assert_ptr_nonnull(claim);
+        world_pod_lost(&world, at, claim->pod_uid);
+    }
+}
+END_TEST
+
 /* A slot does not go back: while a node was away its slot went on to the new template elsewhere. */
 START_TEST(a_resumed_claim_yields_to_the_current_template_elsewhere)
 {
@@ -200,6 +230,7 @@ int main(void)
     tcase_add_test(tcase, adoption_books_by_the_version_that_runs);
     tcase_add_test(tcase, a_resumed_claim_starts_the_version_that_it_names);
     tcase_add_test(tcase, of_two_resumed_claims_of_a_slot_the_current_starts);
+    tcase_add_test(tcase, of_two_resumed_claims_of_a_slot_the_older_never_starts);
     tcase_add_test(tcase, a_resumed_claim_yields_to_the_current_template_elsewhere);
     tcase_add_test(tcase, a_version_that_is_forgotten_is_replaced_by_the_current);
     tcase_add_test(tcase, a_claim_that_no_longer_fits_is_released);

@@ -24,6 +24,34 @@ static struct bytes bytes_of(const char *text)
     return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
+/* ---- its disk: a commit is there WORLD_DISK_MS later, unless the disk is stuck */
+
+static uint64_t write_to_disk(const struct world *world, struct world_node *node)
+{
+    if (node->written == node->persisted) {
+        node->disk_moved_ms = world->now_ms;
+        node->disk_due_ms = world->now_ms + WORLD_DISK_MS;
+    }
+    return ++node->written;
+}
+
+static void run_disk(struct world *world, size_t index)
+{
+    struct world_node *node = &world->nodes[index];
+    if (node->written == node->persisted || world->disk_stuck[index] ||
+        node->disk_due_ms > world->now_ms)
+        return;
+    node->persisted = node->written;
+    control_persisted(node->control, node->persisted, instant_of(world).boot_ms);
+}
+
+static boot_ms_t disk_late_boot_ms(const struct world_node *node)
+{
+    if (node->written == node->persisted)
+        return BOOT_MS_NEVER;
+    return BOOT_0 + node->disk_moved_ms + WORLD_DISK_LATE_MS;
+}
+
 /* ---- what a controller asks of its brain */
 
 struct port {
@@ -50,8 +78,8 @@ static void spread(struct port *port, const struct store_change *change)
     buf_fini(&payload);
 }
 
-static void publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first,
-                          size_t tell_first_count)
+static uint64_t publish_claim(void *context, struct wire_claim *claim, const uint64_t *tell_first,
+                              size_t tell_first_count)
 {
     struct port *port = context;
     struct store_change change;
@@ -62,6 +90,7 @@ static void publish_claim(void *context, struct wire_claim *claim, const uint64_
     (void)store_write_claim(port->node->store, instant_of(port->world), claim, &change);
     spread(port, &change);
     control_claims_changed(port->node->control, uid, instant_of(port->world).boot_ms);
+    return write_to_disk(port->world, port->node);
 }
 
 static void publish_decline(void *context, struct wire_decline *decline)
@@ -124,6 +153,7 @@ static struct control_view view_of(const struct world *world, struct world_node 
                                  .store = node->store,
                                  .members = node->members,
                                  .members_count = node->members_count,
+                                 .disk_late_boot_ms = disk_late_boot_ms(node),
                                  .may_heal = true};
 }
 
@@ -133,6 +163,7 @@ static void node_start(struct world_node *node, const struct wire_resources *cap
 {
     node->generation++;
     node->on = true;
+    node->written = node->persisted = 0;
     node->record = (struct wire_member){.node = node->id,
                                         .generation = node->generation,
                                         .name = bytes_of("n"),
@@ -480,6 +511,7 @@ static void run_node(struct world *world, struct world_node *node)
 {
     struct port port = {.world = world, .node = node};
     struct control_output output = output_of(&port);
+    run_disk(world, (size_t)(node - world->nodes));
     run_pods(world, node);
     struct control_view view = view_of(world, node);
     store_tick(node->store, view.now);

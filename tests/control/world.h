@@ -12,10 +12,12 @@
 #include "store/claims.h"
 #include "store/objects.h"
 
-#define WORLD_NODES_MAX  8
-#define WORLD_PODS_MAX   64
-#define WORLD_BROKEN_MAX 100
-#define WORLD_READY_MS   100
+#define WORLD_NODES_MAX    8
+#define WORLD_PODS_MAX     64
+#define WORLD_BROKEN_MAX   100
+#define WORLD_READY_MS     100
+#define WORLD_DISK_MS      2
+#define WORLD_DISK_LATE_MS 1000
 
 struct world_pod {
     bool there, ready, stopping, finished;
@@ -35,6 +37,8 @@ struct world_node {
     struct world_pod pods[WORLD_PODS_MAX];
     struct control_member members[WORLD_NODES_MAX];
     size_t members_count;
+    uint64_t written, persisted; /* sequences */
+    uint64_t disk_moved_ms, disk_due_ms;
 };
 
 struct world_packet {
@@ -49,7 +53,8 @@ struct world {
     uint64_t now_ms;
     struct world_packet *packets;
     size_t packets_count, packets_capacity;
-    bool broken[WORLD_BROKEN_MAX];   /* pods of i:NUMBER never become Ready */
+    bool broken[WORLD_BROKEN_MAX]; /* pods of i:NUMBER never become Ready */
+    bool disk_stuck[WORLD_NODES_MAX];
     bool lost_news[WORLD_NODES_MAX]; /* what is sent to it waits until this is false */
     uint8_t workload_uid[16];
     uint32_t pods_started;

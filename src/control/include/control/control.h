@@ -38,6 +38,9 @@ struct control_view {
     const struct store *store;
     const struct control_member *members; /* in node id order, self included */
     size_t members_count;
+    /* When this node's disk counts as stuck unless more gets there first; BOOT_MS_NEVER: nothing is
+     * on its way. */
+    boot_ms_t disk_late_boot_ms;
     bool may_heal; /* synchronised with a peer (or alone), adoption done, isolation guard not
                       holding */
     bool leaving;
@@ -48,8 +51,9 @@ struct control_view {
 struct control_output {
     void *context;
     struct effects *effects;
-    void (*publish_claim)(void *context, struct wire_claim *claim, const uint64_t *tell_first,
-                          size_t tell_first_count);
+    /* Returns what the disk must have reached for it to be there. */
+    uint64_t (*publish_claim)(void *context, struct wire_claim *claim, const uint64_t *tell_first,
+                              size_t tell_first_count);
     void (*publish_decline)(void *context, struct wire_decline *decline);
     void (*publish_status)(void *context, const struct wire_resources *allocated);
     void (*send_offers)(void *context, uint64_t node, const char *workload_key,
@@ -62,6 +66,9 @@ void control_free(struct control *control);
 /* Something changed: cheap marks, acted upon by the next control_run. */
 void control_object_changed(struct control *control, const uint8_t workload_uid[static 16],
                             const char *key, boot_ms_t now_boot_ms);
+/* Everything up to `sequence` is on the disk: pods whose claims are may start. O(log workloads) for
+ * each, and O(workloads) once after the disk was stuck. */
+void control_persisted(struct control *control, uint64_t sequence, boot_ms_t now_boot_ms);
 /* Every UID that ever stood under the name looks again: one of them may have lost it. O(workloads).
  */
 void control_name_changed(struct control *control, const char *key, boot_ms_t now_boot_ms);
