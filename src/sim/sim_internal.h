@@ -64,13 +64,14 @@ struct sim_pod {
 };
 RB_HEAD(sim_pods, sim_pod);
 
-/* The highest generation that ever ran in a slot here (invariant 8). What had not reached the disk
- * is forgotten with the agent, unless a pod that says it still runs: nobody was promised it. */
+/* The highest generation that ever ran in a slot here (invariant 8). */
 struct sim_slot {
     RB_ENTRY(sim_slot) link;
     struct wire_slot slot;
-    uint64_t generation, sequence; /* written to disk with this sequence */
-    uint64_t durable_generation;
+    uint64_t generation;
+    /* A pod of an older one that ran beside it until the power went: it may go on. All zero: none.
+     */
+    uint8_t cut_off_uid[16];
 };
 RB_HEAD(sim_slots, sim_slot);
 
@@ -78,7 +79,7 @@ RB_HEAD(sim_slots, sim_slot);
 struct sim_uid {
     RB_ENTRY(sim_uid) link;
     uint8_t uid[16];
-    uint64_t sequence; /* as in sim_slot; 0: on disk */
+    uint64_t sequence; /* written to disk with this sequence; 0: it is there */
 };
 RB_HEAD(sim_uids, sim_uid);
 
@@ -200,17 +201,36 @@ struct sim_machine *sim_machine_of(const struct sim *sim, const struct brain_mem
 bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to);
 
 /* ---- machine.c */
-uint64_t machine_memory_bytes(uint32_t index);
 void machine_init(struct sim *sim, uint32_t index);
-struct sim_pod *sim_pods_next(struct sim_pod *pod);
 void machine_fini(struct sim_machine *machine);
 void machine_boot(struct sim *sim, struct sim_machine *machine);
 void machine_kill_agent(struct sim *sim, struct sim_machine *machine);
 void machine_power_off(struct sim *sim, struct sim_machine *machine);
 void machine_step(struct sim *sim, struct sim_machine *machine, const struct event *event);
 void machine_deliver(struct sim *sim, struct sim_machine *machine, const struct sim_event *event);
+
+/* ---- identity.c */
+uint64_t machine_memory_bytes(uint32_t index);
+/* `name` and the machine are referred to. */
+void machine_configure(struct sim *sim, struct sim_machine *machine, char name[static 16],
+                       struct brain_config *config);
 /* What a newer machine puts behind its packets. */
 struct bytes machine_news(void);
+/* Signs as the machine whose node id `node` points at. */
+void sim_sign(const void *node, struct bytes statement,
+              uint8_t ret_signature[static SIGNER_SIGNATURE_BYTES]);
+
+/* ---- pods.c */
+struct sim_pod *sim_pods_first(struct sim_machine *machine);
+struct sim_pod *sim_pods_next(struct sim_pod *pod);
+void sim_pods_start(struct sim *sim, struct sim_machine *machine, const struct effect *effect);
+void sim_pods_stop(struct sim *sim, struct sim_machine *machine, const struct effect *effect);
+/* One is Ready, or gone. */
+void sim_pods_deliver(struct sim *sim, struct sim_machine *machine, const struct sim_event *event);
+/* Tells an agent that has started of those that run. */
+void sim_pods_adopt(struct sim *sim, struct sim_machine *machine);
+/* The power is gone. */
+void sim_pods_lose(struct sim_machine *machine);
 
 /* ---- disk.c */
 /* What a step asks to be written, gathered and then committed as one. */
@@ -279,21 +299,33 @@ void check_reasons(struct sim *sim);
 /* ---- liar.c: the last machine, with options.liar */
 void liar_next(struct sim *sim);
 void liar_lie(struct sim *sim);
-/* Signs as the machine whose node id `node` points at. */
-void sim_sign(const void *node, struct bytes statement,
-              uint8_t ret_signature[static SIGNER_SIGNATURE_BYTES]);
 
-/* ---- check.c */
+/* ---- check_starts.c */
 void check_pod_started(struct sim *sim, struct sim_machine *machine,
                        const struct wire_claim *claim);
+/* It is gone with the power. */
+void check_pod_cut_off(struct sim_machine *machine, const struct sim_pod *pod);
+void check_starts_free(struct sim_machine *machine);
+
+/* ---- check_state.c */
 void check_object(struct sim *sim, struct sim_machine *machine, const char *key);
 void check_settled(struct sim *sim);
-void check_one_death(struct sim *sim);
-bool check_quiet(struct sim *sim,
-                 char *reason); /* false: something is still moving, `reason` says what */
+/* All that is remembered of the machine's past. */
 void check_free(struct sim_machine *machine);
-/* The agent died, or its pods did after it: forgets what neither disk nor pods know. */
+/* The agent died: forgets what the disk does not know. */
 void check_forget(struct sim_machine *machine);
+
+/* ---- check_quiet.c */
+/* False: something is still moving, `reason` says what. */
+bool check_quiet(struct sim *sim, char *reason);
+/* Of some machine but `but`, if possible one that knows what became of all others; NULL: none runs.
+ */
+struct brain *sim_any_brain(const struct sim *sim, uint32_t but);
+
+/* ---- check_moves.c */
+void check_one_death(struct sim *sim);
+
+/* ---- sim.c */
 bool sim_run_until(struct sim *sim, uint64_t until_ms); /* false: broken */
 
 #endif
