@@ -141,10 +141,21 @@ uint64_t store_node_seq(const struct store *store, uint64_t node, uint64_t gener
     return record_node_at(store, number)->newest_seq;
 }
 
-const struct wire_node_status *store_node_status(const struct store *store, uint64_t node)
+static uint32_t status_of(const struct store *store, uint64_t node)
 {
     uint32_t number = record_node_find(store, node);
-    if (number == INDEX_NONE || record_node_at(store, number)->status == SLAB_NONE)
-        return NULL;
-    return record_reader_status(store, record_node_at(store, number)->status);
+    return number == INDEX_NONE ? SLAB_NONE : record_node_at(store, number)->status;
+}
+
+const struct wire_node_status *store_node_status(const struct store *store, uint64_t node)
+{
+    uint32_t status = status_of(store, node);
+    return status == SLAB_NONE ? NULL : record_reader_status(store, status);
+}
+
+const struct wire_node_status *store_node_status_passing(const struct store *store, uint64_t node,
+                                                         struct wire_node_status *space)
+{
+    uint32_t status = status_of(store, node);
+    return status == SLAB_NONE ? NULL : record_reader_status_passing(store, status, space);
 }

@@ -35,10 +35,29 @@ static struct bytes personal(const struct store *store, const struct reference *
     return (struct bytes){reader->reference.data, reader->reference.size_bytes};
 }
 
+/* Without others to share with, a blob is nothing but its bytes. */
+static const uint8_t *blob_new(const struct store *store, const void *data, size_t size_bytes)
+{
+    bool is_new = false;
+    if (store->config.shared == NULL)
+        return mem_dup(data, size_bytes);
+    return intern_hold(store->config.shared, (struct bytes){data, size_bytes}, 0, &is_new);
+}
+
+void record_blob_free(const struct store *store, const uint8_t *blob)
+{
+    void *own = NULL;
+    memcpy(&own, &blob, sizeof(own));
+    if (store->config.shared == NULL)
+        mem_free(own);
+    else
+        intern_release(store->config.shared, blob);
+}
+
 static void keep(struct store *store, struct record *record, const void *data, size_t size_bytes,
                  uint8_t reference)
 {
-    record->blob = mem_dup(data, size_bytes);
+    record->blob = blob_new(store, data, size_bytes);
     record->blob_bytes = (uint32_t)size_bytes;
     record->reference = reference;
     store->records_bytes += size_bytes;

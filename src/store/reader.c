@@ -132,6 +132,17 @@ const struct wire_claim *record_reader_claim_passing(const struct store *store, 
     return space;
 }
 
+const struct wire_node_status *record_reader_status_passing(const struct store *store,
+                                                            uint32_t record,
+                                                            struct wire_node_status *space)
+{
+    struct bytes bytes = record_unpack(store, record_at(store, record));
+    wire_arena_reset(&store->reader->scratch);
+    enum wire_verdict verdict = wire_node_status_decode(bytes, &store->reader->scratch, space);
+    ASSERT(verdict == WIRE_OK);
+    return space;
+}
+
 void record_reader_put(const struct store *store, uint32_t record, struct buf *out)
 {
     enum record_kind kind = record_at(store, record)->kind;

@@ -38,6 +38,9 @@ const struct wire_node_status *record_reader_status(const struct store *store, u
  */
 const struct wire_claim *record_reader_claim_passing(const struct store *store, uint32_t record,
                                                      struct wire_claim *space);
+const struct wire_node_status *record_reader_status_passing(const struct store *store,
+                                                            uint32_t record,
+                                                            struct wire_node_status *space);
 /* Appends the record as a message. */
 void record_reader_put(const struct store *store, uint32_t record, struct buf *out);
 

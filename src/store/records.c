@@ -152,7 +152,7 @@ void records_fini(struct store *store)
     struct index_at at = index_first();
     for (uint32_t id; (id = index_get(&store->records_by_node, at)) != INDEX_NONE;
          at = index_next(&store->records_by_node, at))
-        mem_free(record_at(store, id)->blob);
+        record_blob_free(store, record_at(store, id)->blob);
     at = index_first();
     for (uint32_t id; (id = index_get(&store->workloads_by_uid, at)) != INDEX_NONE;
          at = index_next(&store->workloads_by_uid, at))

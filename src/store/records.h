@@ -62,6 +62,8 @@ void record_timer_clear(struct store *store, uint32_t *timer);
 /* ---- pack.c: how a record is kept. */
 void record_pack(struct store *store, struct record *record, struct bytes encoded);
 void record_free_blob(struct store *store, struct record *record);
+/* What record_free_blob has put into old_blobs. */
+void record_blob_free(const struct store *store, const uint8_t *blob);
 /* The encoded record: the blob itself, or rebuilt in the reader's buffer. */
 struct bytes record_unpack(const struct store *store, const struct record *record);
 

@@ -57,7 +57,7 @@ struct record {
     uint64_t generation, seq;
     uint64_t key_hash;   /* record_probe_hash: comparing by it needs nothing else */
     uint8_t pod_uid[16]; /* claims */
-    uint8_t *blob;       /* encoded, or its difference to a reference; NULL: an expired decline */
+    const uint8_t *blob; /* encoded, or its difference to a reference; NULL: an expired decline */
     uint32_t blob_bytes;
     uint32_t node, workload; /* numbers in their tables; workload of claims and declines */
     uint32_t ordinal;
@@ -138,7 +138,7 @@ struct store {
 
     /* Let go by this call, freed by the next: readers may write what they were handed. */
     struct version *graveyard;
-    uint8_t **old_blobs;
+    const uint8_t **old_blobs;
     size_t old_blobs_count, old_blobs_capacity;
     struct arena scratch; /* what a change hands out */
     struct store_persist *persists;

@@ -35,7 +35,7 @@ struct store *store_new(const struct store_config *config)
 static void free_old(struct store *store)
 {
     for (size_t i = 0; i < store->old_blobs_count; i++)
-        mem_free(store->old_blobs[i]);
+        record_blob_free(store, store->old_blobs[i]);
     store->old_blobs_count = 0;
     while (store->graveyard != NULL) {
         struct version *next = store->graveyard->next;

@@ -144,6 +144,9 @@ START_TEST(the_newest_complete_status_is_not_lost)
     put_status(store, &complete);
     put_status(store, &next);
     ck_assert_uint_eq(store_node_status(store, 2)->generation, 7);
+    struct wire_node_status space;
+    ck_assert_uint_eq(store_node_status_passing(store, 2, &space)->generation, 7);
+    ck_assert_ptr_null(store_node_status_passing(store, 99, &space));
     ck_verdict(claim_arrives(2, 5, 7, false), STORE_DEAD);
     ck_verdict(put_status(store, &complete), STORE_DUPLICATE);
     struct store *other = make_store(3);

@@ -90,5 +90,9 @@ void store_each_decline_of_slot(const struct store *store, struct instant now,
 uint64_t store_node_seq(const struct store *store, uint64_t node, uint64_t generation);
 /* NULL when none is known. */
 const struct wire_node_status *store_node_status(const struct store *store, uint64_t node);
+/* The same in `space`, for going through all nodes: nothing is kept decoded. Valid until the next
+ * call of any reader. */
+const struct wire_node_status *store_node_status_passing(const struct store *store, uint64_t node,
+                                                         struct wire_node_status *space);
 
 #endif

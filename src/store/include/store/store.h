@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/intern.h"
 #include "base/time.h"
 #include "effect/effects.h"
 #include "store/hlc.h"
@@ -38,6 +39,9 @@ struct store_config {
     /* 2,048: who holds more compares leaves before it lists anything (32 records of a bucket are as
      * many bytes as its leaves) */
     size_t listed_whole_max;
+    /* Where encoded T2 records are kept that other stores of this process hold, too; outlives them.
+     * NULL: this one shares with nobody. */
+    struct intern *shared;
 };
 
 struct store;
