@@ -80,7 +80,7 @@ void change_alive(struct member_table *table, uint32_t slot, enum member_change 
     entry->answered_boot_ms = table->now_boot_ms;
     if (entry->heard_boot_ms == 0)
         entry->heard_boot_ms = table->now_boot_ms;
-    roster_set_status(&table->roster, slot, MEMBER_ALIVE, &table->prng);
+    roster_set_status(&table->roster, slot, MEMBER_ALIVE);
     say_changed(table, entry, status_old, change, output);
     if (!met_before || is_news_for_disk(change))
         persist(entry, output);
@@ -101,7 +101,7 @@ void change_suspect(struct member_table *table, uint32_t slot, enum member_chang
 {
     struct entry *entry = roster_at(&table->roster, slot);
     ASSERT(entry->status == MEMBER_ALIVE && entry->inquiry->kind == INQUIRY_SUSPECT);
-    roster_set_status(&table->roster, slot, MEMBER_SUSPECT, &table->prng);
+    roster_set_status(&table->roster, slot, MEMBER_SUSPECT);
     say_changed(table, entry, MEMBER_ALIVE, change, output);
 }
 
@@ -128,7 +128,7 @@ void change_dead(struct member_table *table, uint32_t slot, enum member_change c
     ASSERT(inquiry != NULL && (status_old == MEMBER_SUSPECT || status_old == MEMBER_UNKNOWN));
     if (change != MEMBER_CHANGE_TOLD)
         inquiry_become(table, inquiry, INQUIRY_DEAD);
-    roster_set_status(&table->roster, slot, MEMBER_DEAD, &table->prng);
+    roster_set_status(&table->roster, slot, MEMBER_DEAD);
     say_changed(table, entry, status_old, change, output);
     table->stats.deaths++;
     if (status_old == MEMBER_UNKNOWN && change == MEMBER_CHANGE_TOLD)
@@ -151,7 +151,7 @@ void change_left(struct member_table *table, uint32_t slot, enum member_change c
     inquiry_close(table, slot);
     entry->evictable = true;
     entry->flaps = 0;
-    roster_set_status(&table->roster, slot, MEMBER_LEFT, &table->prng);
+    roster_set_status(&table->roster, slot, MEMBER_LEFT);
     say_changed(table, entry, status_old, change, output);
     persist(entry, output);
     if (entry->unspread)
@@ -164,7 +164,7 @@ void change_unknown(struct member_table *table, uint32_t slot, struct member_out
     struct entry *entry = roster_at(&table->roster, slot);
     ASSERT(entry->status == MEMBER_LEFT && entry->inquiry == NULL);
     entry->evictable = false;
-    roster_set_status(&table->roster, slot, MEMBER_UNKNOWN, &table->prng);
+    roster_set_status(&table->roster, slot, MEMBER_UNKNOWN);
     say_changed(table, entry, MEMBER_LEFT, MEMBER_CHANGE_TOLD, output);
 }
 

@@ -37,6 +37,7 @@ void clock_enter(struct member_table *table, struct instant now)
 {
     if (now.boot_ms > table->now_boot_ms)
         table->now_boot_ms = now.boot_ms;
+    table->now_wall_ms = now.wall_ms;
     table->now_sub_us = now.boot_ms == table->now_boot_ms ? now.sub_us : 0;
     protocol_ms_t reading = table->now_boot_ms - table->lost_ms;
     protocol_ms_t due = clock_due(table);

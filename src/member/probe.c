@@ -1,7 +1,7 @@
 /*
- * The round: each period one member. In a small cluster the one that has been silent longest, in a
- * large one in shuffled round-robin order (SWIM 4.3), so that every member is probed within 2N - 1
- * periods by each other. proto/gossip.md 4.1, 4.2.
+ * The round: each period one member. In a small cluster the one that has been silent longest; in a
+ * larger one so chosen that all who agree on the view and on the time probe a different one each,
+ * so that whoever dies is probed within a period (proto/gossip.md 4.1). proto/gossip.md 4.2:
  *
  *     0  ping,  40% of the period  ping again,  50%  ask three others and try a stream,  80 to 100%
  * verdict
@@ -14,13 +14,14 @@
 #include "table.h"
 
 #define LOOK_AROUND_COUNT 8
-/* Up to so many others the one that has been silent longest is probed, beyond that the next of the
- * shuffled ring. With five members the random order leaves a dead one unprobed for up to four
- * periods; this order for hardly more than one, because whoever exchanges packets with us anyway
- * needs no probe. Beyond, there are enough observers for chance to do the same. */
-#define CHOOSE_MAX 128u
-#define FEW_COUNT  8u
-#define REST_EVERY 4u
+/* Up to so many others the one that has been silent longest is probed: whoever exchanges packets
+ * with us anyway needs no probe, and with five members that finds a dead one soonest. */
+#define FEW_COUNT 8u
+/* One in whose turn an inquiry is under way gives it to one of the next. */
+#define TURNS_MAX 16u
+/* Up to so many those who are missing beside one are looked for by their silence. */
+#define LOOK_AT_ALL_MAX 128u
+#define REST_EVERY      4u
 /* A flap is forgotten after this; at most this many count (4.7). */
 #define FLAP_MEMORY_MS ((protocol_ms_t)30000)
 #define FLAPS_MAX      3u
@@ -93,29 +94,46 @@ static uint32_t longest_silent(struct member_table *table)
     return best;
 }
 
-/* One that nobody is at, by the rule for the size of the cluster. */
-static uint32_t choose(struct member_table *table)
+/* Rounds are counted by the wall clock, which members agree on well enough: who is off by a round
+ * probes one that another probes, too. A clock that stands still or is set leaves us counting by
+ * ourselves, so that everybody gets a turn whatever it does. */
+static void next_round(struct member_table *table)
 {
-    if (table->roster.live.count <= CHOOSE_MAX)
-        return longest_silent(table);
-    for (size_t i = 0; i < CHOOSE_MAX; i++) {
-        uint32_t slot = roster_next_probe(&table->roster, &table->prng);
-        if (roster_at(&table->roster, slot)->inquiry == NULL)
+    uint64_t by_wall = table->now_wall_ms / table->timing.period_ms;
+    bool runs = by_wall > table->round_by_wall;
+    uint64_t next = table->round + 1;
+    table->round_by_wall = by_wall;
+    table->round = runs && (next < by_wall || next > by_wall + 1) ? by_wall : next;
+}
+
+/* The first of those whose turn it is that nobody is at. */
+static uint32_t by_turn(const struct member_table *table, uint64_t round)
+{
+    for (uint64_t i = 0; i < TURNS_MAX; i++) {
+        uint32_t slot = roster_target(&table->roster, round + i);
+        if (slot == SLOT_NONE || table->roster.entries[slot].inquiry == NULL)
             return slot;
     }
     return SLOT_NONE;
 }
 
-/* One round in four (of many, eight, because there chance delays the first probe of a dead one) is
- * left out while nobody has been silent for longer than the probes of both ends explain: a pair
- * exchanges a packet every (N - 1) / 2 periods. */
+static uint32_t choose(struct member_table *table)
+{
+    next_round(table);
+    if (table->roster.live.count <= FEW_COUNT)
+        return longest_silent(table);
+    return by_turn(table, table->round);
+}
+
+/* One round in four (of many, eight) is left out while the one whose turn it is has not been silent
+ * for longer than a turn of the circle. */
 static bool may_rest(struct member_table *table, uint32_t slot)
 {
     size_t others_count = table->roster.live.count;
-    uint32_t every = others_count <= FEW_COUNT ? REST_EVERY : 2 * REST_EVERY;
-    if (others_count > CHOOSE_MAX || table->rounds_count % every != 0)
+    bool few = others_count <= FEW_COUNT;
+    if (table->rounds_count % (few ? REST_EVERY : 2 * REST_EVERY) != 0)
         return false;
-    uint64_t usual_ms = (uint64_t)clock_period_ms(table) * others_count * 5 / 8;
+    uint64_t usual_ms = (uint64_t)clock_period_ms(table) * others_count * (few ? 5 : 9) / 8;
     return silence_ms(table, roster_at(&table->roster, slot)) < usual_ms;
 }
 
@@ -139,8 +157,9 @@ static uint32_t next_target(struct member_table *table)
  * find all the dead in seconds. */
 void probe_look_around(struct member_table *table, struct member_output *output)
 {
-    for (int i = 0; i < LOOK_AROUND_COUNT; i++) {
-        uint32_t slot = choose(table);
+    bool all = table->roster.live.count <= LOOK_AT_ALL_MAX;
+    for (uint64_t i = 1; i <= LOOK_AROUND_COUNT; i++) {
+        uint32_t slot = all ? longest_silent(table) : by_turn(table, table->round + i);
         if (slot == SLOT_NONE)
             return;
         const struct entry *entry = roster_at(&table->roster, slot);

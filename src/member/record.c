@@ -1,12 +1,10 @@
 #include "record.h"
 
 #include "base/assert.h"
-#include "base/memory.h"
 
 #include <string.h>
 
-/* Lists are copied out of the arena behind the struct; texts point into the block's own copy of the
- * bytes. */
+/* Lists are copied out of the arena behind the struct; texts point into the encoded form. */
 static void *take_list(uint8_t **cursor, const void *items, size_t count, size_t size_bytes)
 {
     if (count == 0)
@@ -23,21 +21,20 @@ static void decode(struct bytes in, struct wire_arena *arena, struct wire_member
     ASSERT(verdict == WIRE_OK);
 }
 
-struct record *record_new(const struct wire_member *value)
+/* The record and its lists, behind which the table keeps the encoded form. */
+static size_t block_bytes(const struct wire_member *value)
 {
-    struct buf encoded = BUF_INIT;
+    return sizeof(struct record) + value->labels_count * sizeof(*value->labels) +
+           value->taints_count * sizeof(*value->taints) + value->keys_count * sizeof(*value->keys) +
+           value->capacity.devices_count * sizeof(*value->capacity.devices);
+}
+
+static void fill(struct record *record)
+{
     struct wire_arena arena;
-    wire_member_encode(value, &encoded);
-    wire_arena_init(&arena, encoded.size_bytes * WIRE_EXPANSION_MAX);
-    size_t lists_bytes = value->labels_count * sizeof(*value->labels) +
-                         value->taints_count * sizeof(*value->taints) +
-                         value->keys_count * sizeof(*value->keys) +
-                         value->capacity.devices_count * sizeof(*value->capacity.devices);
-    struct record *record = mem_alloc(1, sizeof(*record) + lists_bytes + encoded.size_bytes);
+    record->encoded = intern_key(record);
+    wire_arena_init(&arena, record->encoded.size_bytes * WIRE_EXPANSION_MAX);
     uint8_t *lists = (uint8_t *)(record + 1);
-    uint8_t *bytes = lists + lists_bytes;
-    memcpy(bytes, encoded.data, encoded.size_bytes);
-    record->encoded = (struct bytes){.data = bytes, .size_bytes = encoded.size_bytes};
     struct wire_member *copy = &record->value;
     decode(record->encoded, &arena, copy);
     copy->keys = take_list(&lists, copy->keys, copy->keys_count, sizeof(*copy->keys));
@@ -45,8 +42,19 @@ struct record *record_new(const struct wire_member *value)
     copy->taints = take_list(&lists, copy->taints, copy->taints_count, sizeof(*copy->taints));
     copy->capacity.devices = take_list(&lists, copy->capacity.devices, copy->capacity.devices_count,
                                        sizeof(*copy->capacity.devices));
-    ASSERT(lists == bytes);
+    ASSERT(lists == record->encoded.data);
     wire_arena_fini(&arena);
+}
+
+const struct record *record_new(struct intern *shared, const struct wire_member *value)
+{
+    struct buf encoded = BUF_INIT;
+    bool is_new = false;
+    wire_member_encode(value, &encoded);
+    struct record *record = intern_hold(shared, (struct bytes){encoded.data, encoded.size_bytes},
+                                        block_bytes(value), &is_new);
+    if (is_new)
+        fill(record);
     buf_fini(&encoded);
     return record;
 }
@@ -58,7 +66,8 @@ static struct wire_member statement_of(const struct wire_member *value)
     return statement;
 }
 
-struct record *record_new_signed(const struct wire_member *value, const struct signer *signer)
+const struct record *record_new_signed(struct intern *shared, const struct wire_member *value,
+                                       const struct signer *signer)
 {
     struct wire_member copy = statement_of(value);
     uint8_t signature[SIGNER_SIGNATURE_BYTES];
@@ -70,7 +79,7 @@ struct record *record_new_signed(const struct wire_member *value, const struct s
         copy.signature = (struct bytes){signature, sizeof(signature)};
         buf_fini(&statement);
     }
-    return record_new(&copy);
+    return record_new(shared, &copy);
 }
 
 bool record_is_authentic(const struct wire_member *value, const struct signer *signer)
@@ -87,9 +96,9 @@ bool record_is_authentic(const struct wire_member *value, const struct signer *s
     return authentic;
 }
 
-void record_free(struct record *record)
+void record_free(struct intern *shared, const struct record *record)
 {
-    mem_free(record);
+    intern_release(shared, record);
 }
 
 struct address record_address(const struct record *record)

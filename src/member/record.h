@@ -1,12 +1,13 @@
 /*
- * One member record, owned: the decoded form with everything it points at in a single block.
- * Immutable, except that our own is replaced as a whole. Invariant: what record->value encodes to
- * is record->encoded.
+ * One member record: the decoded form with everything it points at in a single block. Immutable,
+ * and shared by all who keep their records in one `struct intern` (NULL: nobody shares). Invariant:
+ * what record->value encodes to is record->encoded.
  */
 #ifndef SHOAL_MEMBER_RECORD_H
 #define SHOAL_MEMBER_RECORD_H
 
 #include "base/address.h"
+#include "base/intern.h"
 #include "seal/signer.h"
 #include "wire/wire.h"
 
@@ -15,13 +16,14 @@ struct record {
     struct bytes encoded; /* map form */
 };
 
-/* Copies; asserts that the value is valid. */
-struct record *record_new(const struct wire_member *value);
-void record_free(struct record *record); /* NULL is fine */
+/* Copies, or finds the same; asserts that the value is valid. */
+const struct record *record_new(struct intern *shared, const struct wire_member *value);
+void record_free(struct intern *shared, const struct record *record); /* NULL record is fine */
 struct address record_address(const struct record *record);
 
 /* What is signed: the record's map form without the signature (proto/gossip.md 3.5). */
-struct record *record_new_signed(const struct wire_member *value, const struct signer *signer);
+const struct record *record_new_signed(struct intern *shared, const struct wire_member *value,
+                                       const struct signer *signer);
 /* True without a signer, or if the subject signed it. */
 bool record_is_authentic(const struct wire_member *value, const struct signer *signer);
 

@@ -38,7 +38,7 @@ static enum member_verdict take_new(struct member_table *table, const struct wir
                      "refused: the limit of %zu members is reached", table->members_max);
         return MEMBER_FULL;
     }
-    uint32_t slot = roster_add(&table->roster, record_new(value));
+    uint32_t slot = roster_add(&table->roster, record_new(table->roster.shared, value));
     struct entry *entry = roster_at(&table->roster, slot);
     entry->since_boot_ms = table->now_boot_ms;
     entry->settled_ms = table->now_ms;
@@ -52,6 +52,15 @@ static enum member_verdict take_new(struct member_table *table, const struct wir
         contact_open(table, slot, from_node);
     }
     return MEMBER_OK;
+}
+
+void member_introduce(struct member_table *table, struct instant now,
+                      const struct wire_member *record, struct member_output *output)
+{
+    clock_enter(table, now);
+    ASSERT(table->started && record_makes_sense(record));
+    if (roster_find(&table->roster, record->node) == SLOT_NONE)
+        (void)take_new(table, record, true, record->node, false, output);
 }
 
 /* Others say that it lives: ask it now rather than at the next attempt. */
@@ -110,7 +119,7 @@ static enum member_verdict take_newer(struct member_table *table, uint32_t slot,
     bool restarted = value->generation > entry->record->value.generation;
     bool changed = !record_same_content(value, &entry->record->value);
     enum member_status status_old = (enum member_status)entry->status;
-    roster_replace(&table->roster, slot, record_new(value));
+    roster_replace(&table->roster, slot, record_new(table->roster.shared, value));
     entry->unspread = spread;
     if (value->status == WIRE_MEMBER_STATUS_LEFT) {
         change_left(table, slot, MEMBER_CHANGE_LEFT, output);

@@ -88,9 +88,9 @@ static void index_remove(struct roster *roster, struct slots *slots, enum sortin
     memmove(&slots->items[at], &slots->items[at + 1], (slots->count - at) * sizeof(*slots->items));
 }
 
-/* ---- rings */
+/* ---- those who live, and those who are dead */
 
-static struct slots *ring_of(struct roster *roster, uint32_t slot)
+static struct slots *set_of(struct roster *roster, uint32_t slot)
 {
     uint8_t status = roster->entries[slot].status;
     if (slot == roster->self)
@@ -100,58 +100,14 @@ static struct slots *ring_of(struct roster *roster, uint32_t slot)
     return status == MEMBER_DEAD ? &roster->lost : NULL;
 }
 
-static void ring_put(struct roster *roster, struct slots *ring, size_t at, uint32_t slot)
+uint32_t roster_target(const struct roster *roster, uint64_t round)
 {
-    ring->items[at] = slot;
-    roster->entries[slot].ring_index = (uint32_t)at;
-}
-
-/* A newcomer goes to a random place, so that members who hear of it together do not probe it
- * together. */
-static void ring_add(struct roster *roster, struct slots *ring, uint32_t slot, struct prng *prng)
-{
-    size_t at = prng_below(prng, ring->count + 1);
-    slots_push(ring, slot);
-    ring_put(roster, ring, ring->count - 1, ring->items[at]);
-    ring_put(roster, ring, at, slot);
-}
-
-/* Nobody is skipped in this turn of the ring: the hole moves past the cursor. */
-static void ring_remove(struct roster *roster, struct slots *ring, uint32_t slot)
-{
-    size_t hole = roster->entries[slot].ring_index;
-    ASSERT(hole < ring->count && ring->items[hole] == slot);
-    if (ring == &roster->live && hole < roster->live_cursor) {
-        roster->live_cursor--;
-        ring_put(roster, ring, hole, ring->items[roster->live_cursor]);
-        hole = roster->live_cursor;
-    }
-    ring->count--;
-    if (hole < ring->count)
-        ring_put(roster, ring, hole, ring->items[ring->count]);
-    roster->entries[slot].ring_index = SLOT_NONE;
-}
-
-static void shuffle_live(struct roster *roster, struct prng *prng)
-{
-    struct slots *ring = &roster->live;
-    for (size_t i = ring->count; i > 1; i--) {
-        size_t j = prng_below(prng, i);
-        uint32_t other = ring->items[i - 1];
-        ring_put(roster, ring, i - 1, ring->items[j]);
-        ring_put(roster, ring, j, other);
-    }
-}
-
-uint32_t roster_next_probe(struct roster *roster, struct prng *prng)
-{
-    if (roster->live.count == 0)
+    const struct slots *live = &roster->live;
+    if (live->count == 0)
         return SLOT_NONE;
-    if (roster->live_cursor >= roster->live.count) {
-        roster->live_cursor = 0;
-        shuffle_live(roster, prng);
-    }
-    return roster->live.items[roster->live_cursor++];
+    size_t behind_us =
+        lower_bound(roster, live, BY_ID, &roster->entries[roster->self].record->value);
+    return live->items[(behind_us + round % live->count) % live->count];
 }
 
 uint32_t roster_random_lost(const struct roster *roster, struct prng *prng)
@@ -171,15 +127,15 @@ static uint64_t hash_of(const struct entry *entry)
     return hash64_pair(hash64_pair(value->node, value->generation), value->incarnation);
 }
 
-void roster_init(struct roster *roster)
+void roster_init(struct roster *roster, struct intern *shared)
 {
-    *roster = (struct roster){.self = SLOT_NONE};
+    *roster = (struct roster){.shared = shared, .self = SLOT_NONE};
 }
 
 void roster_fini(struct roster *roster)
 {
     for (size_t i = 0; i < roster->slots_count; i++)
-        record_free(roster->entries[i].record);
+        record_free(roster->shared, roster->entries[i].record);
     mem_free(roster->entries);
     mem_free(roster->free_slots.items);
     mem_free(roster->by_id.items);
@@ -197,14 +153,12 @@ static uint32_t take_slot(struct roster *roster)
     return (uint32_t)roster->slots_count++;
 }
 
-uint32_t roster_add(struct roster *roster, struct record *record)
+uint32_t roster_add(struct roster *roster, const struct record *record)
 {
     ASSERT(roster_find(roster, record->value.node) == SLOT_NONE);
     uint32_t slot = take_slot(roster);
-    roster->entries[slot] = (struct entry){.record = record,
-                                           .node = record->value.node,
-                                           .status = MEMBER_UNKNOWN,
-                                           .ring_index = SLOT_NONE};
+    roster->entries[slot] =
+        (struct entry){.record = record, .node = record->value.node, .status = MEMBER_UNKNOWN};
     index_insert(roster, &roster->by_id, BY_ID, slot);
     index_insert(roster, &roster->by_address, BY_ADDRESS, slot);
     index_insert(roster, &roster->by_name, BY_NAME, slot);
@@ -215,51 +169,50 @@ uint32_t roster_add(struct roster *roster, struct record *record)
 void roster_remove(struct roster *roster, uint32_t slot)
 {
     struct entry *entry = roster_at(roster, slot);
-    struct slots *ring = ring_of(roster, slot);
+    struct slots *set = set_of(roster, slot);
     ASSERT(entry->inquiry == NULL && slot != roster->self);
-    if (ring != NULL)
-        ring_remove(roster, ring, slot);
+    if (set != NULL)
+        index_remove(roster, set, BY_ID, slot);
     roster->view_hash ^= hash_of(entry);
     roster->count_of[entry->status]--;
     index_remove(roster, &roster->by_id, BY_ID, slot);
     index_remove(roster, &roster->by_address, BY_ADDRESS, slot);
     index_remove(roster, &roster->by_name, BY_NAME, slot);
-    record_free(entry->record);
+    record_free(roster->shared, entry->record);
     *entry = (struct entry){.record = NULL};
     slots_push(&roster->free_slots, slot);
 }
 
-void roster_replace(struct roster *roster, uint32_t slot, struct record *record)
+void roster_replace(struct roster *roster, uint32_t slot, const struct record *record)
 {
     struct entry *entry = roster_at(roster, slot);
     ASSERT(record->value.node == entry->node);
     roster->view_hash ^= hash_of(entry);
     index_remove(roster, &roster->by_address, BY_ADDRESS, slot);
     index_remove(roster, &roster->by_name, BY_NAME, slot);
-    record_free(entry->record);
+    record_free(roster->shared, entry->record);
     entry->record = record;
     index_insert(roster, &roster->by_address, BY_ADDRESS, slot);
     index_insert(roster, &roster->by_name, BY_NAME, slot);
     roster->view_hash ^= hash_of(entry);
 }
 
-void roster_set_status(struct roster *roster, uint32_t slot, enum member_status status,
-                       struct prng *prng)
+void roster_set_status(struct roster *roster, uint32_t slot, enum member_status status)
 {
     struct entry *entry = roster_at(roster, slot);
-    struct slots *ring = ring_of(roster, slot);
+    struct slots *set = set_of(roster, slot);
     roster->view_hash ^= hash_of(entry);
     roster->count_of[entry->status]--;
     entry->status = (uint8_t)status;
     roster->count_of[status]++;
     roster->view_hash ^= hash_of(entry);
-    struct slots *ring_new = ring_of(roster, slot);
-    if (ring == ring_new)
+    struct slots *set_new = set_of(roster, slot);
+    if (set == set_new)
         return;
-    if (ring != NULL)
-        ring_remove(roster, ring, slot);
-    if (ring_new != NULL)
-        ring_add(roster, ring_new, slot, prng);
+    if (set != NULL)
+        index_remove(roster, set, BY_ID, slot);
+    if (set_new != NULL)
+        index_insert(roster, set_new, BY_ID, slot);
 }
 
 struct entry *roster_at(struct roster *roster, uint32_t slot)
@@ -369,17 +322,11 @@ void roster_validate(const struct roster *roster)
         ASSERT(entry->record->value.node == entry->node && entry->status < MEMBER_STATUS_COUNT);
         bool live = entry->status == MEMBER_ALIVE || entry->status == MEMBER_SUSPECT;
         live_count += live && slot != roster->self;
-        lost_count += entry->status == MEMBER_DEAD;
-        if (live && slot != roster->self)
-            ASSERT(roster->live.items[entry->ring_index] == slot);
-        else if (entry->status == MEMBER_DEAD)
-            ASSERT(roster->lost.items[entry->ring_index] == slot);
-        else
-            ASSERT(slot == roster->self || entry->ring_index == SLOT_NONE);
+        lost_count += entry->status == MEMBER_DEAD && slot != roster->self;
     }
     ASSERT(view_hash == roster->view_hash);
-    ASSERT(roster->live.count == live_count && roster->lost.count == lost_count);
-    ASSERT(roster->live_cursor <= roster->live.count);
+    validate_index(roster, &roster->live, BY_ID, live_count);
+    validate_index(roster, &roster->lost, BY_ID, lost_count);
     validate_index(roster, &roster->by_id, BY_ID, used_count);
     validate_index(roster, &roster->by_address, BY_ADDRESS, used_count);
     validate_index(roster, &roster->by_name, BY_NAME, used_count);

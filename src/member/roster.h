@@ -1,12 +1,11 @@
 /*
  * Who is known: a dense array of small entries, found by node id, by address and by name through
- * sorted arrays of 32-bit indices (4 bytes a member each, where a tree would take 32), and drawn at
- * random from two rings: those who live (probed in shuffled rounds, SWIM 4.3) and those who are
- * dead (tried again now and then).
+ * sorted arrays of 32-bit indices (4 bytes a member each, where a tree would take 32). Two more
+ * hold those who live (probed in turn) and those who are dead (tried again now and then).
  *
  * Slots are stable for an entry's life; pointers to entries only until the next roster_add.
  * Invariant: every entry in use is in by_id, by_address and by_name once; alive and suspect others
- * are in the live ring, the dead in the lost ring, nobody else in any.
+ * are in live, dead ones in lost, nobody else in either.
  */
 #ifndef SHOAL_MEMBER_ROSTER_H
 #define SHOAL_MEMBER_ROSTER_H
@@ -22,8 +21,8 @@
 struct inquiry;
 
 struct entry {
-    struct record *record;   /* NULL: slot not in use */
-    struct inquiry *inquiry; /* what is going on with it, NULL: nothing */
+    const struct record *record; /* NULL: slot not in use */
+    struct inquiry *inquiry;     /* what is going on with it, NULL: nothing */
     uint64_t node;
     boot_ms_t since_boot_ms;    /* real time, for people */
     boot_ms_t heard_boot_ms;    /* real time; 0: never */
@@ -34,7 +33,6 @@ struct entry {
     uint32_t rttvar_us;
     uint32_t samples_us[2];       /* the two before the newest: for the median */
     struct coordinate coordinate; /* as it last said; error 0: not known */
-    uint32_t ring_index;          /* in the ring of its status */
     uint8_t status;               /* enum member_status */
     uint8_t flaps;                /* how often it has lately refuted: proto/gossip.md 4.7 */
     uint8_t unanswered; /* probes of ours that it left unanswered since it last answered */
@@ -50,6 +48,7 @@ struct slots {
 };
 
 struct roster {
+    struct intern *shared; /* that the records are kept in; may be NULL */
     struct entry *entries;
     size_t slots_count; /* used or free below this */
     size_t slots_capacity;
@@ -57,24 +56,22 @@ struct roster {
     struct slots by_id;
     struct slots by_address;
     struct slots by_name;
-    struct slots live;  /* ring */
-    struct slots lost;  /* ring */
-    size_t live_cursor; /* next to probe */
+    struct slots live; /* by id */
+    struct slots lost; /* by id */
     size_t count_of[MEMBER_STATUS_COUNT];
     uint64_t view_hash; /* XOR over alive and suspect of (node, generation, incarnation) */
     uint32_t self;      /* slot */
 };
 
-void roster_init(struct roster *roster);
+void roster_init(struct roster *roster, struct intern *shared);
 void roster_fini(struct roster *roster);
 /* Takes the record; status unknown, self included. O(n) memmove of indices. */
-uint32_t roster_add(struct roster *roster, struct record *record);
+uint32_t roster_add(struct roster *roster, const struct record *record);
 void roster_remove(struct roster *roster, uint32_t slot);
 /* Takes the new record of the same node. */
-void roster_replace(struct roster *roster, uint32_t slot, struct record *record);
-/* Keeps rings, counts and hash. `prng` chooses the place in the live ring. */
-void roster_set_status(struct roster *roster, uint32_t slot, enum member_status status,
-                       struct prng *prng);
+void roster_replace(struct roster *roster, uint32_t slot, const struct record *record);
+/* Keeps sets, counts and hash. O(n) memmove of indices. */
+void roster_set_status(struct roster *roster, uint32_t slot, enum member_status status);
 
 struct entry *roster_at(struct roster *roster, uint32_t slot);
 uint32_t roster_find(const struct roster *roster, uint64_t node); /* SLOT_NONE: unknown */
@@ -87,8 +84,10 @@ size_t roster_find_name(const struct roster *roster, struct bytes name, size_t *
  * few of that name go. */
 uint32_t roster_find_namesake(const struct roster *roster, uint32_t slot);
 size_t roster_live_count(const struct roster *roster); /* self included while it is alive */
-/* The next to probe, shuffling at each turn of the ring; SLOT_NONE: nobody. */
-uint32_t roster_next_probe(struct roster *roster, struct prng *prng);
+/* Whom we probe in this round: all who live stand in a circle in the order of their ids, and the
+ * target is so many places on. For one round and one view every member is the target of exactly one
+ * other. SLOT_NONE: nobody lives but us. */
+uint32_t roster_target(const struct roster *roster, uint64_t round);
 uint32_t roster_random_lost(const struct roster *roster, struct prng *prng); /* SLOT_NONE: nobody */
 void roster_validate(const struct roster *roster);
 

@@ -15,7 +15,8 @@
 
 void self_replace(struct member_table *table, const struct wire_member *value)
 {
-    roster_replace(&table->roster, table->roster.self, record_new_signed(value, &table->signer));
+    roster_replace(&table->roster, table->roster.self,
+                   record_new_signed(table->roster.shared, value, &table->signer));
 }
 
 /* A new generation must be on the disk before the next start, or that would begin below it. */
@@ -248,7 +249,7 @@ void member_leave(struct member_table *table, struct instant now, struct member_
     struct wire_member value = *self_value(table);
     value.status = WIRE_MEMBER_STATUS_LEFT;
     table->left = true;
-    roster_set_status(&table->roster, table->roster.self, MEMBER_LEFT, &table->prng);
+    roster_set_status(&table->roster, table->roster.self, MEMBER_LEFT);
     advance(table, value, 0, output);
     table->leave_rounds_count = 0;
     say_good_bye(table, output);

@@ -2,7 +2,7 @@
 #include "effect/effects.h"
 #include "table.h"
 
-struct wire_member *self_value(struct member_table *table)
+const struct wire_member *self_value(struct member_table *table)
 {
     return &roster_at(&table->roster, table->roster.self)->record->value;
 }

@@ -63,6 +63,8 @@ void stranger_note(struct member_table *table, uint64_t node, uint64_t ask_node,
 bool stranger_met(struct member_table *table, const struct wire_member *known,
                   struct wire_accuse *ret_accuse)
 {
+    if (table->stranger_due_ms == PROTOCOL_MS_NEVER)
+        return false; /* there are none */
     for (int i = 0; i < STRANGERS_MAX; i++) {
         struct stranger *stranger = &table->strangers[i];
         if (stranger->node != known->node)

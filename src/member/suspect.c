@@ -13,6 +13,9 @@
 
 /* Everybody pings a suspect on while there are few; beyond, so many do, on average. */
 #define PINGERS_MAX 32u
+/* The second ping after a refusal: a twentieth of a period later. An agent that restarts is away
+ * for longer than that anyway, and each step by which a death spreads waits for it. */
+#define REFUSED_AGAIN_PART 20u
 
 enum verify_step {
     VERIFY_START,
@@ -165,10 +168,12 @@ void suspect_reckon(struct member_table *table, struct inquiry *inquiry,
     inquiry_due(table, inquiry, clock_earlier(inquiry->due_ms, inquiry->deadline_ms));
 }
 
-static bool pings_on(struct member_table *table)
+/* One whose host refuses is settled by the next answer of the host: everybody asks for it. */
+static bool pings_on(struct member_table *table, const struct inquiry *inquiry)
 {
     size_t live_count = roster_live_count(&table->roster);
-    return live_count <= PINGERS_MAX || prng_below(&table->prng, live_count) < PINGERS_MAX;
+    return inquiry->refused_mask != 0 || inquiry->refused_count > 0 || live_count <= PINGERS_MAX ||
+           prng_below(&table->prng, live_count) < PINGERS_MAX;
 }
 
 void suspect_step(struct member_table *table, struct inquiry *inquiry, struct member_output *output)
@@ -180,7 +185,7 @@ void suspect_step(struct member_table *table, struct inquiry *inquiry, struct me
     uint32_t pause_ms = inquiry->timeout_ms > 100 ? inquiry->timeout_ms : 100;
     if (clock_is_muted(table)) {
         inquiry->deadline_ms = table->muted_until_ms + pause_ms;
-    } else if (pings_on(table)) {
+    } else if (pings_on(table, inquiry)) {
         send_ping(table, inquiry, MEMBER_VIA_DATAGRAM, output);
         if (inquiry->pings_count % 4 == 0)
             send_ping(table, inquiry, MEMBER_VIA_STREAM, output);
@@ -207,8 +212,7 @@ void dead_step(struct member_table *table, struct inquiry *inquiry, struct membe
 
 /* ---- refusals */
 
-/* The first refusal asks for a second ping after a fifth of a period, more than an agent needs to
- * start again; the second is our own verdict. */
+/* The first refusal asks for a second ping soon; the second is our own verdict. */
 void refused_ping(struct member_table *table, uint32_t slot, struct member_output *output)
 {
     struct inquiry *inquiry = roster_at(&table->roster, slot)->inquiry;
@@ -222,7 +226,7 @@ void refused_ping(struct member_table *table, uint32_t slot, struct member_outpu
         return;
     }
     if (inquiry->refused_count < 2) {
-        protocol_ms_t again_ms = table->now_ms + table->timing.period_ms / 5;
+        protocol_ms_t again_ms = table->now_ms + table->timing.period_ms / REFUSED_AGAIN_PART;
         inquiry_due(table, inquiry, clock_earlier(inquiry->due_ms, again_ms));
         return;
     }

@@ -18,13 +18,14 @@ struct member_table *member_table_new(const struct member_config *config, struct
     table->now_boot_ms = now.boot_ms;
     table->now_ms = now.boot_ms;
     prng_seed(&table->prng, config->seed);
-    roster_init(&table->roster);
+    roster_init(&table->roster, config->shared);
     buf_init(&table->scratch, 0);
     RB_INIT(&table->inquiries);
     coordinate_state_init(&table->coordinate);
-    uint32_t slot = roster_add(&table->roster, record_new_signed(&self, &table->signer));
+    uint32_t slot =
+        roster_add(&table->roster, record_new_signed(config->shared, &self, &table->signer));
     table->roster.self = slot;
-    roster_set_status(&table->roster, slot, MEMBER_ALIVE, &table->prng);
+    roster_set_status(&table->roster, slot, MEMBER_ALIVE);
     roster_at(&table->roster, slot)->since_boot_ms = now.boot_ms;
     table->retry_slot = SLOT_NONE;
     table->round_due_ms = PROTOCOL_MS_NEVER;
@@ -70,12 +71,12 @@ void member_restore(struct member_table *table, const struct wire_member *record
     }
     if (roster_find(&table->roster, record->node) != SLOT_NONE)
         return;
-    uint32_t slot = roster_add(&table->roster, record_new(record));
+    uint32_t slot = roster_add(&table->roster, record_new(table->roster.shared, record));
     struct entry *entry = roster_at(&table->roster, slot);
     entry->since_boot_ms = table->now_boot_ms;
     entry->settled_ms = table->now_ms; /* time off is not time dead: memory begins anew */
     if (record->status == WIRE_MEMBER_STATUS_LEFT) {
-        roster_set_status(&table->roster, slot, MEMBER_LEFT, &table->prng);
+        roster_set_status(&table->roster, slot, MEMBER_LEFT);
         entry->evictable = true;
     }
 }
@@ -92,7 +93,7 @@ static void return_from_leave(struct member_table *table)
         own.incarnation = 0;
     }
     self_replace(table, &own);
-    roster_set_status(&table->roster, table->roster.self, MEMBER_ALIVE, &table->prng);
+    roster_set_status(&table->roster, table->roster.self, MEMBER_ALIVE);
     table->left = false;
     table->leave_due_ms = PROTOCOL_MS_NEVER;
 }

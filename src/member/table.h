@@ -109,6 +109,7 @@ struct member_table {
     protocol_ms_t now_ms;
     uint32_t now_sub_us;
     boot_ms_t now_boot_ms;
+    wall_ms_t now_wall_ms;
     uint64_t lost_ms;             /* how far protocol time is behind boot time */
     protocol_ms_t gap_ms;         /* when the last gap ended */
     protocol_ms_t muted_until_ms; /* after a gap: no verdicts */
@@ -116,7 +117,9 @@ struct member_table {
 
     protocol_ms_t round_due_ms;
     uint64_t rounds_count;
-    uint32_t retry_slot; /* to be probed again in the next round; SLOT_NONE */
+    uint64_t round;         /* whom we probe (roster_target) */
+    uint64_t round_by_wall; /* that the wall clock said last */
+    uint32_t retry_slot;    /* to be probed again in the next round; SLOT_NONE */
     uint64_t retry_node;
     uint32_t seq;
     struct relay relays[RELAYS_MAX];
@@ -290,7 +293,7 @@ void guard_run(struct member_table *table, struct member_output *output);
 protocol_ms_t guard_blocks_until(const struct member_table *table);
 
 /* ---- send.c */
-struct wire_member *self_value(struct member_table *table);
+const struct wire_member *self_value(struct member_table *table);
 /* An empty buffer for one message after the other; do not keep. */
 struct buf *send_begin(struct member_table *table);
 void send_put_self(struct member_table *table, struct buf *buf);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/intern.h"
 #include "base/time.h"
 #include "member/output.h"
 #include "member/status.h"
@@ -42,6 +43,9 @@ struct member_config {
     struct address seeds[MEMBER_SEEDS_MAX];
     size_t seeds_count;
     size_t members_max; /* self included; 0: MEMBER_MEMBERS_MAX */
+    /* Where records are kept that other tables of this process hold, too; outlives them. NULL: this
+     * one shares with nobody. */
+    struct intern *shared;
 };
 
 /* How a message came in, which is also how it is answered. */
@@ -79,6 +83,11 @@ void member_start(struct member_table *table, struct instant now, struct member_
 /* The seed names have been looked up again. */
 void member_set_seeds(struct member_table *table, struct instant now, const struct address *seeds,
                       size_t seeds_count);
+
+/* After member_start: takes it for alive, by a record that the caller vouches for. Nothing for one
+ * that is known already. */
+void member_introduce(struct member_table *table, struct instant now,
+                      const struct wire_member *record, struct member_output *output);
 
 /* An authenticated packet or stream message came from `node` at `address`: a sign of life. O(log
  * n). */
