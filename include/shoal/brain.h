@@ -23,6 +23,7 @@
 #include "base/address.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/intern.h"
 #include "base/time.h"
 #include "effect/effects.h"
 #include "seal/signer.h"
@@ -50,6 +51,9 @@ struct brain_config {
     bool joining;       /* there are peers to be found, even if no seed's address is known yet */
     size_t objects_max; /* 0: 20,000 */
     size_t claims_max;  /* 0: 200,000 */
+    /* Where the immutable records are kept that other brains of this process hold, too; outlives
+     * them. NULL: this one shares with nobody. */
+    struct intern *shared;
 };
 
 struct brain;
@@ -60,6 +64,12 @@ void brain_free(struct brain *brain);
 /* Before EVENT_START: what the disk holds. ERROR_CORRUPT when the bytes do not decode. */
 int brain_restore(struct brain *brain, enum effect_table table, struct bytes key,
                   struct bytes payload, struct error *error);
+
+/* For bodies that begin in the middle, both after EVENT_START. What a brain says of itself... */
+void brain_introduction(const struct brain *brain, struct buf *ret_introduction);
+/* ... and another, not banned, that takes it for alive, as if gossip had brought it. Nothing is
+ * sent or written for it. O(n). */
+void brain_introduce(struct brain *brain, struct instant now, struct bytes introduction);
 
 enum event_kind {
     EVENT_START,

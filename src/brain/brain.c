@@ -18,6 +18,7 @@ static struct store *new_store(const struct brain_config *config)
         .generation = config->self.generation,
         .objects_max = config->objects_max,
         .claims_max = config->claims_max,
+        .shared = config->shared,
     };
     return store_new(&store);
 }
@@ -48,6 +49,7 @@ struct brain *brain_new(const struct brain_config *config, struct instant now)
     brain->keys.look_boot_ms = BOOT_MS_NEVER;
     brain->members_changed = true;
     brain->candidates_stale = true;
+    brain->strangers_stale = true;
     prng_seed(&brain->prng, config->seed);
     wire_arena_init(&brain->arena, ARENA_BYTES_MAX);
     brain->members = swim_new_table(config, now);

@@ -137,6 +137,7 @@ struct brain {
     bool watched;          /* brain_watch_protocol */
     bool members_changed;  /* who is there: control looks at everything again */
     bool candidates_stale; /* what is known of them */
+    bool strangers_stale;  /* there may be records of nodes that membership does not know */
     boot_ms_t start_boot_ms;
     boot_ms_t sync_boot_ms;            /* next exchange */
     bool digest_waits;                 /* for a packet to ride on */

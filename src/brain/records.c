@@ -175,9 +175,10 @@ static void mark(struct brain *brain, const struct store_change *change)
         control_name_changed(brain->control, change->key, now_boot_ms);
         if (brain->started && brain_ban_node(change->key) != 0)
             bans_apply(brain);
-    } else if (change->type == WIRE_MESSAGE_NODE_STATUS) {
+    } else if (change->type == WIRE_MESSAGE_NODE_STATUS && !brain->candidates_stale) {
+        struct wire_node_status space;
         const struct wire_node_status *status =
-            store_node_status(brain->store, change->node_status->node);
+            store_node_status_passing(brain->store, change->node_status->node, &space);
         if (status != NULL)
             swim_refresh_candidate(brain, status);
         else
@@ -232,6 +233,23 @@ static void contradict(struct brain *brain, const struct wire_message *message)
     record_changed(brain, &change);
 }
 
+/* Membership knows nothing of the node, or of the life of it that says this. */
+static bool comes_from_stranger(const struct brain *brain, const struct wire_message *message)
+{
+    struct member_view view;
+    uint64_t node = 0, generation = 0;
+    if (message->type == WIRE_MESSAGE_NODE_STATUS) {
+        node = message->as.node_status.node;
+        generation = message->as.node_status.generation;
+    } else if (message->type == WIRE_MESSAGE_CLAIM) {
+        node = message->as.claim.node;
+    } else if (message->type == WIRE_MESSAGE_DECLINE) {
+        node = message->as.decline.node;
+    }
+    return node != 0 &&
+           (!member_find(brain->members, node, &view) || view.record->generation < generation);
+}
+
 bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
 {
     struct store_change change;
@@ -249,6 +267,7 @@ bool records_apply(struct brain *brain, const struct wire_message *message, stru
         brain->spread_left--;
     record_changed(brain, &change);
     brain->hushed = false;
+    brain->strangers_stale = brain->strangers_stale || comes_from_stranger(brain, message);
     if (change.visible || change.spread)
         mark_slot(brain, message);
     if (verdict == STORE_FOREIGN_OWN && brain->adoption_done)

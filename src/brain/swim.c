@@ -13,6 +13,7 @@ struct member_table *swim_new_table(const struct brain_config *config, struct in
     struct member_config *member = MEM_NEW(struct member_config);
     member->self = config->self;
     member->signer = config->signer;
+    member->shared = config->shared;
     member->seed = hash64_pair(config->seed, 1);
     member->seeds_count = config->seeds_count;
     memcpy(member->seeds, config->seeds, sizeof(config->seeds[0]) * config->seeds_count);
@@ -84,6 +85,7 @@ void swim_refresh_candidates(struct brain *brain)
     brain->unknown_count = 0;
     for (size_t i = 0; i < member_count(brain->members); i++) {
         struct member_view view;
+        struct wire_node_status space;
         member_at(brain->members, i, &view);
         brain->unknown_count += view.status == MEMBER_UNKNOWN;
         if (view.status != MEMBER_ALIVE && view.status != MEMBER_SUSPECT)
@@ -91,7 +93,7 @@ void swim_refresh_candidates(struct brain *brain)
         MEM_GROW(brain->candidates, brain->candidates_count, brain->candidates_capacity);
         struct control_member *candidate = &brain->candidates[brain->candidates_count++];
         *candidate = (struct control_member){.node = view.node, .record = view.record};
-        set_allocated(candidate, store_node_status(brain->store, view.node));
+        set_allocated(candidate, store_node_status_passing(brain->store, view.node, &space));
     }
 }
 
@@ -206,6 +208,7 @@ static void member_forgotten(struct brain *brain, uint64_t node)
     uint8_t key[8];
     store_forget_node(brain->store, brain->now, node);
     digests_forget(brain, node);
+    brain->strangers_stale = true;
     effects_persist(brain->effects, ++brain->persist_sequence, EFFECT_TABLE_MEMBER,
                     key_of(node, key), (struct bytes){.data = NULL});
     brain->members_changed = true;
@@ -345,24 +348,32 @@ static bool ask_for_stranger(void *context, uint64_t node, uint64_t generation)
     return ++strangers->count < STRANGERS_ASKED_MAX;
 }
 
+/* Appends a query for each. O(n), but only after something changed, or while there are some. */
+static bool ask_for_strangers(struct brain *brain, struct buf *queries)
+{
+    struct strangers strangers = {.brain = brain, .queries = queries};
+    if (brain->strangers_stale)
+        store_each_node(brain->store, ask_for_stranger, &strangers);
+    brain->strangers_stale = strangers.count > 0;
+    return strangers.count > 0;
+}
+
 static bool knows_strangers(struct brain *brain)
 {
     struct buf queries = BUF_INIT;
-    struct strangers strangers = {.brain = brain, .queries = &queries};
-    store_each_node(brain->store, ask_for_stranger, &strangers);
+    bool some = ask_for_strangers(brain, &queries) || brain->unborn != 0;
     buf_fini(&queries);
-    return strangers.count > 0 || brain->unborn != 0;
+    return some;
 }
 
 void swim_sync_with(struct brain *brain, uint64_t node)
 {
     struct address address;
     struct buf digest = BUF_INIT;
-    struct strangers strangers = {.brain = brain, .queries = &digest};
     if (!swim_address(brain, node, &address))
         return;
     store_put_digest(brain->store, &digest);
-    store_each_node(brain->store, ask_for_stranger, &strangers);
+    (void)ask_for_strangers(brain, &digest);
     if (brain->unborn != 0)
         wire_put_member_query(&digest, &(struct wire_member_query){.node = brain->unborn});
     brain->unborn = 0;
