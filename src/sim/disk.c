@@ -9,15 +9,22 @@ static int compare_records(const struct sim_record *a, const struct sim_record *
 {
     if (a->table != b->table)
         return a->table < b->table ? -1 : 1;
-    size_t size_bytes =
-        a->key.size_bytes < b->key.size_bytes ? a->key.size_bytes : b->key.size_bytes;
-    int order = memcmp(a->key.data, b->key.data, size_bytes);
-    if (order != 0 || a->key.size_bytes == b->key.size_bytes)
+    struct bytes left = intern_key(a->key), right = intern_key(b->key);
+    size_t size_bytes = left.size_bytes < right.size_bytes ? left.size_bytes : right.size_bytes;
+    int order = memcmp(left.data, right.data, size_bytes);
+    if (order != 0 || left.size_bytes == right.size_bytes)
         return order;
-    return a->key.size_bytes < b->key.size_bytes ? -1 : 1;
+    return left.size_bytes < right.size_bytes ? -1 : 1;
 }
 
 TREE_GENERATE(sim_records, sim_record, link, compare_records)
+
+/* The same record is on all disks: it is kept once. */
+static const void *hold(struct sim *sim, struct bytes bytes)
+{
+    bool is_new = false;
+    return intern_hold(sim->shared, bytes, 0, &is_new);
+}
 
 static void put_u32(struct buf *buf, size_t value)
 {
@@ -33,32 +40,36 @@ static size_t get_u32(const uint8_t **at)
     return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
 }
 
-static void write_record(struct sim_machine *machine, enum effect_table table, struct bytes key,
-                         struct bytes payload)
+static void drop_record(struct sim *sim, struct sim_machine *machine, struct sim_record *record)
 {
-    struct sim_record probe = {.table = table, .key = key};
-    struct sim_record *record = RB_FIND(sim_records, &machine->disk, &probe);
-    if (payload.size_bytes == 0) {
-        if (record == NULL)
-            return;
-        RB_REMOVE(sim_records, &machine->disk, record);
-        sim_release(record->key);
-        sim_release(record->payload);
-        mem_free(record);
-        return;
-    }
-    if (record == NULL) {
-        record = MEM_NEW(struct sim_record);
-        record->table = table;
-        record->key = sim_copy(key);
-        RB_INSERT(sim_records, &machine->disk, record);
-    } else {
-        sim_release(record->payload);
-    }
-    record->payload = sim_copy(payload);
+    RB_REMOVE(sim_records, &machine->disk, record);
+    intern_release(sim->shared, record->key);
+    intern_release(sim->shared, record->payload);
+    mem_free(record);
 }
 
-void sim_disk_apply(struct sim_machine *machine, struct bytes batch)
+static void write_record(struct sim *sim, struct sim_machine *machine, enum effect_table table,
+                         struct bytes key, struct bytes payload)
+{
+    struct sim_record probe = {.table = table, .key = hold(sim, key)};
+    struct sim_record *record = RB_FIND(sim_records, &machine->disk, &probe);
+    if (payload.size_bytes == 0) {
+        if (record != NULL)
+            drop_record(sim, machine, record);
+    } else if (record == NULL) {
+        record = MEM_NEW(struct sim_record);
+        record->table = table;
+        record->key = hold(sim, key);
+        record->payload = hold(sim, payload);
+        RB_INSERT(sim_records, &machine->disk, record);
+    } else {
+        intern_release(sim->shared, record->payload);
+        record->payload = hold(sim, payload);
+    }
+    intern_release(sim->shared, probe.key);
+}
+
+void sim_disk_apply(struct sim *sim, struct sim_machine *machine, struct bytes batch)
 {
     const uint8_t *at = batch.data;
     const uint8_t *end = batch.data + batch.size_bytes;
@@ -70,7 +81,7 @@ void sim_disk_apply(struct sim_machine *machine, struct bytes batch)
         struct bytes payload = {.size_bytes = get_u32(&at)};
         payload.data = at;
         at += payload.size_bytes;
-        write_record(machine, table, key, payload);
+        write_record(sim, machine, table, key, payload);
     }
 }
 
@@ -113,7 +124,7 @@ void sim_disk_die(struct sim *sim, struct sim_machine *machine)
             first = event;
     }
     if (first != NULL && prng_below(&sim->fault_prng, 2) == 0) {
-        sim_disk_apply(machine, first->payload);
+        sim_disk_apply(sim, machine, first->payload);
         machine->persisted_sequence = first->number;
     }
     check_forget(machine);
@@ -121,11 +132,11 @@ void sim_disk_die(struct sim *sim, struct sim_machine *machine)
     machine->disk_busy_until_ms = 0;
 }
 
-void machine_lose_disk(struct sim_machine *machine)
+void machine_lose_disk(struct sim *sim, struct sim_machine *machine)
 {
     struct sim_record *record = NULL;
     while ((record = RB_ROOT(&machine->disk)) != NULL)
-        write_record(machine, record->table, record->key, (struct bytes){.data = NULL});
+        drop_record(sim, machine, record);
     check_free(machine); /* what it knew of the past */
 }
 
@@ -134,6 +145,7 @@ void sim_disk_restore(struct sim *sim, struct sim_machine *machine)
     struct error error = ERROR_INIT;
     struct sim_record *record = NULL;
     RB_FOREACH (record, sim_records, &machine->disk)
-        if (brain_restore(machine->brain, record->table, record->key, record->payload, &error) < 0)
+        if (brain_restore(machine->brain, record->table, intern_key(record->key),
+                          intern_key(record->payload), &error) < 0)
             sim_break(sim, "machine %u cannot restore: %s", machine->index, error.message);
 }

@@ -63,6 +63,7 @@ void machine_configure(struct sim *sim, struct sim_machine *machine, char name[s
         (struct bytes){(const uint8_t *)&machine->node, sizeof(machine->node)};
     config->signer = (struct signer){.context = &machine->node, .sign = sim_sign, .verify = verify};
     config->self.generation = machine->generation;
+    config->shared = sim->shared;
     config->self.name = text_bytes(name);
     memcpy(config->self.address.ip, address.ip, sizeof(address.ip));
     config->self.address.port = address.port;

@@ -99,7 +99,7 @@ static void plan_wake(struct sim *sim, struct sim_machine *machine)
     sim_schedule(sim, &event);
 }
 
-static struct instant now_of(const struct sim *sim, const struct sim_machine *machine)
+struct instant machine_now(const struct sim *sim, const struct sim_machine *machine)
 {
     uint64_t boot_ms = drifted_ms(machine, sim->now_ms);
     return (struct instant){.boot_ms = boot_ms,
@@ -114,7 +114,7 @@ void machine_step(struct sim *sim, struct sim_machine *machine, const struct eve
     ASSERT(machine->brain != NULL);
     sim->result->steps++;
     effects_clear(&sim->effects);
-    brain_step(machine->brain, now_of(sim, machine), event, &sim->effects);
+    brain_step(machine->brain, machine_now(sim, machine), event, &sim->effects);
     sim->hash = hash64_pair(sim->hash, sim->now_ms ^ (uint64_t)machine->index << 40);
     sim->hash = effects_hash(&sim->effects, sim->hash);
     for (size_t i = 0; i < sim->effects.count; i++)
@@ -124,7 +124,7 @@ void machine_step(struct sim *sim, struct sim_machine *machine, const struct eve
     plan_wake(sim, machine);
     /* Everything is checked often enough to catch a break near its cause, and seldom enough to
      * finish. */
-    if (sim->result->steps % 997 == 0)
+    if (sim->result->steps % (sim->options.nodes <= SIM_SMALL_NODES ? 997 : 99991) == 0)
         brain_validate(machine->brain);
 }
 
@@ -138,7 +138,7 @@ void machine_boot(struct sim *sim, struct sim_machine *machine)
     machine->generation++;
     machine->wake_at_ms = BOOT_MS_NEVER;
     machine_configure(sim, machine, name, config);
-    machine->brain = brain_new(config, now_of(sim, machine));
+    machine->brain = brain_new(config, machine_now(sim, machine));
     mem_free(config);
     sim_trace(sim, "m%u the agent starts, generation %u", machine->index,
               (unsigned)machine->generation);
@@ -218,7 +218,7 @@ static void deliver_now(struct sim *sim, struct sim_machine *machine, const stru
         out.refused = true;
         break;
     case SIM_PERSISTED:
-        sim_disk_apply(machine, event->payload);
+        sim_disk_apply(sim, machine, event->payload);
         machine->persisted_sequence = event->number;
         out = (struct event){.kind = EVENT_PERSISTED, .sequence = event->number};
         break;
@@ -272,11 +272,11 @@ void machine_init(struct sim *sim, uint32_t index)
     RB_INIT(&machine->deleted);
 }
 
-void machine_fini(struct sim_machine *machine)
+void machine_fini(struct sim *sim, struct sim_machine *machine)
 {
     brain_free(machine->brain);
     sim_pods_lose(machine);
-    machine_lose_disk(machine);
+    machine_lose_disk(sim, machine);
     for (size_t i = 0; i < machine->parked_count; i++)
         sim_release(machine->parked[i].payload);
     mem_free(machine->parked);

@@ -60,7 +60,7 @@ void promises_lose_disk(struct sim *sim, struct sim_machine *machine)
         return;
     promises->lost_disks++;
     sim_trace(sim, "m%u loses its disk", machine->index);
-    machine_lose_disk(machine);
+    machine_lose_disk(sim, machine);
     machine->node = hash64_pair(machine->node, promises->lost_disks) | 1;
 }
 

@@ -279,6 +279,7 @@ static const struct {
     void (*read)(struct reader *reader);
 } verbs[] = {
     {"start", SCRIPT_START, take_set},
+    {"introduce", SCRIPT_INTRODUCE, take_set},
     {"kill", SCRIPT_KILL, take_set},
     {"power-off", SCRIPT_POWER_OFF, take_set},
     {"restart", SCRIPT_RESTART, take_set},

@@ -12,7 +12,8 @@
 #define SCRIPT_RANGES_MAX     8
 
 enum script_verb {
-    SCRIPT_START, /* sets[0] */
+    SCRIPT_START,     /* sets[0] */
+    SCRIPT_INTRODUCE, /* sets[0] */
     SCRIPT_KILL,
     SCRIPT_POWER_OFF,
     SCRIPT_RESTART,

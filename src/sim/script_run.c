@@ -11,13 +11,14 @@
 #define POLL_MS 10
 /* How often machines are asked whom they would replace, where that is not too much. */
 #define EVICTIONS_PERIOD_MS 250
-#define EVICTIONS_NODES_MAX 200
 
 struct player {
     struct sim *sim;
     struct script *script;
     struct script_statement *statement;
-    bool *chosen;      /* by the set that is looked at */
+    bool *chosen;   /* by the set that is looked at */
+    uint32_t *list; /* the same as a list */
+    uint32_t list_count;
     bool *drawn;       /* the last set by chance */
     uint64_t acted_ms; /* of the last statement that did something: times count from there */
     uint64_t left[SCRIPT_STATEMENTS_MAX]; /* of repeat */
@@ -56,6 +57,10 @@ static void choose(struct player *player, const struct script_set *set)
     for (uint32_t i = 0; i < set->ranges_count; i++)
         for (uint32_t j = set->ranges[i].first; j <= set->ranges[i].last; j++)
             player->chosen[j] = true;
+    player->list_count = 0;
+    for (uint32_t i = 0; i < player->sim->options.nodes; i++)
+        if (player->chosen[i])
+            player->list[player->list_count++] = i;
 }
 
 /* ---- time */
@@ -63,7 +68,7 @@ static void choose(struct player *player, const struct script_set *set)
 static bool pass(struct player *player, uint64_t until_ms)
 {
     struct sim *sim = player->sim;
-    bool few = sim->options.nodes <= EVICTIONS_NODES_MAX;
+    bool few = sim->options.nodes <= SIM_SMALL_NODES;
     while (sim->now_ms < until_ms) {
         uint64_t next_ms = sim->now_ms + POLL_MS;
         if (!sim_run_until(sim, next_ms < until_ms ? next_ms : until_ms))
@@ -109,9 +114,9 @@ static bool is_agreed(const struct player *player)
 static bool takes_for_dead(const struct player *player, struct brain *brain)
 {
     const struct sim *sim = player->sim;
-    for (uint32_t i = 0; i < sim->options.nodes; i++) {
+    for (uint32_t i = 0; i < player->list_count; i++) {
         struct brain_member member;
-        if (player->chosen[i] && brain_member(brain, sim->machines[i].node, &member) &&
+        if (brain_member(brain, sim->machines[player->list[i]].node, &member) &&
             member.status != BRAIN_MEMBER_DEAD && member.status != BRAIN_MEMBER_LEFT)
             return false;
     }
@@ -121,13 +126,13 @@ static bool takes_for_dead(const struct player *player, struct brain *brain)
 static bool knows_lives(const struct player *player, struct brain *brain, uint32_t but)
 {
     const struct sim *sim = player->sim;
-    for (uint32_t i = 0; i < sim->options.nodes; i++) {
+    for (uint32_t i = 0; i < player->list_count; i++) {
+        const struct sim_machine *machine = &sim->machines[player->list[i]];
         struct brain_member member;
-        if (player->chosen[i] && i != but &&
-            (sim->machines[i].brain == NULL ||
-             !brain_member(brain, sim->machines[i].node, &member) ||
+        if (machine->index != but &&
+            (machine->brain == NULL || !brain_member(brain, machine->node, &member) ||
              member.status != BRAIN_MEMBER_ALIVE ||
-             member.record->generation != sim->machines[i].generation))
+             member.record->generation != machine->generation))
             return false;
     }
     return true;
@@ -242,6 +247,27 @@ static void act_on(struct player *player, struct sim_machine *machine)
     }
 }
 
+/* Everybody of the set to everybody: what a start of all of them at once would end in, without its
+ * N x N packets. */
+static void introduce(struct player *player)
+{
+    const struct sim *sim = player->sim;
+    struct buf *introductions = MEM_NEW_ARRAY(struct buf, player->list_count);
+    for (uint32_t i = 0; i < player->list_count; i++)
+        if (runs(&sim->machines[player->list[i]]))
+            brain_introduction(sim->machines[player->list[i]].brain, &introductions[i]);
+    for (uint32_t i = 0; i < player->list_count; i++) {
+        const struct sim_machine *to = &sim->machines[player->list[i]];
+        for (uint32_t j = 0; j < player->list_count && runs(to); j++)
+            if (i != j)
+                brain_introduce(to->brain, machine_now(sim, to),
+                                (struct bytes){introductions[j].data, introductions[j].size_bytes});
+    }
+    for (uint32_t i = 0; i < player->list_count; i++)
+        buf_fini(&introductions[i]);
+    mem_free(introductions);
+}
+
 static void split(struct player *player)
 {
     struct sim *sim = player->sim;
@@ -294,6 +320,10 @@ static uint32_t act(struct player *player, uint32_t at)
             if (player->chosen[i])
                 act_on(player, &sim->machines[i]);
         break;
+    case SCRIPT_INTRODUCE:
+        choose(player, &statement->sets[0]);
+        introduce(player);
+        break;
     case SCRIPT_PARTITION:
     case SCRIPT_ONE_WAY:
     case SCRIPT_BRIDGE:
@@ -345,10 +375,12 @@ void script_run(struct sim *sim, struct script *script)
     struct player player = {.sim = sim, .script = script, .acted_ms = sim->now_ms};
     player.chosen = MEM_NEW_ARRAY(bool, sim->options.nodes);
     player.drawn = MEM_NEW_ARRAY(bool, sim->options.nodes);
+    player.list = MEM_NEW_ARRAY(uint32_t, sim->options.nodes);
     for (uint32_t at = 0; at < script->statements_count && !sim->result->broken;) {
         player.statement = &script->statements[at];
         at = act(&player, at);
     }
     mem_free(player.chosen);
     mem_free(player.drawn);
+    mem_free(player.list);
 }

@@ -101,6 +101,7 @@ static void init(struct sim *sim, const struct sim_options *options, struct sim_
     prng_seed(&sim->liar_prng, hash64_pair(options->seed, 15));
     prng_seed(&sim->write_prng, hash64_pair(options->seed, 14));
     effects_init(&sim->effects);
+    sim->shared = intern_new();
     sim->machines = MEM_NEW_ARRAY(struct sim_machine, sim->options.nodes);
     sim->side = MEM_NEW_ARRAY(uint32_t, sim->options.nodes);
     for (uint32_t i = 0; i < sim->options.nodes; i++)
@@ -117,7 +118,7 @@ static void run_scenario(struct sim *sim)
 {
     sim->quiet = true;
     script_run(sim, sim->options.script);
-    for (uint32_t i = 0; i < sim->options.nodes; i++)
+    for (uint32_t i = 0; i < sim->options.nodes; i += 1 + sim->options.nodes / SIM_SMALL_NODES)
         if (sim->machines[i].brain != NULL)
             brain_validate(sim->machines[i].brain);
 }
@@ -163,7 +164,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     ret_result->trace_hash = sim->hash;
     ret_result->virtual_ms = sim->now_ms;
     for (uint32_t i = 0; i < sim->options.nodes; i++)
-        machine_fini(&sim->machines[i]);
+        machine_fini(sim, &sim->machines[i]);
     sim_events_free(sim);
     leases_fini(sim);
     effects_fini(&sim->effects);
@@ -171,6 +172,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     mem_free(sim->side);
     mem_free(sim->pending);
     promises_free(sim);
+    intern_free(sim->shared);
     stats_free(sim);
     mem_free(sim);
 }

@@ -2,6 +2,7 @@
 #ifndef SHOAL_SIM_INTERNAL_H
 #define SHOAL_SIM_INTERNAL_H
 
+#include "base/intern.h"
 #include "base/prng.h"
 #include "base/tree.h"
 #include "shoal/brain.h"
@@ -49,7 +50,7 @@ struct sim_event {
 struct sim_record {
     RB_ENTRY(sim_record) link;
     enum effect_table table;
-    struct bytes key, payload; /* owned */
+    const void *key, *payload; /* held in sim->shared */
 };
 RB_HEAD(sim_records, sim_record);
 
@@ -123,6 +124,8 @@ struct sim_mix {
 };
 
 #define SIM_NO_MACHINE UINT32_MAX
+/* Up to so many machines what costs O(n) for each of n is done for all of them. */
+#define SIM_SMALL_NODES 200
 
 /* ---- what users were promised */
 
@@ -160,10 +163,11 @@ struct sim {
     uint64_t orders;
     struct sim_machine *machines;
     struct effects effects;
-    uint32_t *side;  /* partition: machines talk only within one side */
-    bool one_way;    /* side 1 is not heard by side 0 */
-    bool cut;        /* false: the partition is not there for the moment */
-    uint32_t bridge; /* talks with all sides; SIM_NO_MACHINE: none */
+    struct intern *shared; /* what all machines know and have on disk */
+    uint32_t *side;        /* partition: machines talk only within one side */
+    bool one_way;          /* side 1 is not heard by side 0 */
+    bool cut;              /* false: the partition is not there for the moment */
+    uint32_t bridge;       /* talks with all sides; SIM_NO_MACHINE: none */
     uint64_t flap_until_ms;
     uint32_t writes_left;
     uint32_t loss_ppm;
@@ -202,7 +206,8 @@ bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to);
 
 /* ---- machine.c */
 void machine_init(struct sim *sim, uint32_t index);
-void machine_fini(struct sim_machine *machine);
+void machine_fini(struct sim *sim, struct sim_machine *machine);
+struct instant machine_now(const struct sim *sim, const struct sim_machine *machine);
 void machine_boot(struct sim *sim, struct sim_machine *machine);
 void machine_kill_agent(struct sim *sim, struct sim_machine *machine);
 void machine_power_off(struct sim *sim, struct sim_machine *machine);
@@ -237,12 +242,12 @@ void sim_pods_lose(struct sim_machine *machine);
 void sim_disk_collect(struct buf *batch, const struct effect *effect);
 void sim_disk_commit(struct sim *sim, struct sim_machine *machine, struct buf *batch,
                      uint64_t sequence);
-void sim_disk_apply(struct sim_machine *machine, struct bytes batch);
+void sim_disk_apply(struct sim *sim, struct sim_machine *machine, struct bytes batch);
 /* The agent dies in the middle of what it does. */
 void sim_disk_die(struct sim *sim, struct sim_machine *machine);
 /* Everything on it into a brain that has not started. */
 void sim_disk_restore(struct sim *sim, struct sim_machine *machine);
-void machine_lose_disk(struct sim_machine *machine); /* without power */
+void machine_lose_disk(struct sim *sim, struct sim_machine *machine); /* without power */
 
 /* ---- users.c */
 void users_init(struct sim *sim);
