@@ -10,15 +10,21 @@
 #include "base/memory.h"
 #include "register_internal.h"
 
+static uint64_t new_id(struct registers *registers)
+{
+    uint64_t id = 0;
+    while (id == 0)
+        id = prng_next(&registers->prng);
+    return id;
+}
+
 struct operation *operation_new(struct registers *registers, int verb, struct bytes key,
                                 struct bytes body, uint32_t timeout_ms)
 {
     if (registers->operations_count >= REGISTER_OPERATIONS_MAX)
         return NULL;
     struct operation *operation = MEM_NEW(struct operation);
-    do
-        operation->id = prng_next(&registers->prng);
-    while (operation->id == 0);
+    operation->id = new_id(registers);
     operation->verb = verb;
     operation->key = bytes_own(key);
     operation->body = bytes_own(body);
@@ -134,6 +140,9 @@ void operation_begin(struct registers *registers, struct operation *operation)
                        &operation->quorum);
     if (lists) {
         operation->phase = PHASE_LISTING;
+        /* A page does not say what it follows: the last one, empty, of an earlier attempt would end
+         * this one before it has heard any key. */
+        operation->id = new_id(registers);
         listing_begin(operation);
     } else if (operation->verb == REGISTER_READ && !operation->read_failed) {
         operation->phase = PHASE_READING;

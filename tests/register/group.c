@@ -178,6 +178,9 @@ void group_free(struct group *group)
     for (size_t i = 0; i < group->queue_count; i++)
         disown(group->queue[i].payload);
     mem_free(group->queue);
+    for (size_t i = 0; i < group->held_count; i++)
+        disown(group->held[i].payload);
+    mem_free(group->held);
     wire_arena_fini(&group->arena);
     mem_free(group);
 }
@@ -222,6 +225,28 @@ bool group_inject(struct group *group, uint32_t to, uint64_t from, const struct 
     return taken;
 }
 
+static bool is_last_page(struct group *group, struct bytes payload)
+{
+    struct wire_message message;
+    size_t consumed_bytes = 0;
+    wire_arena_reset(&group->arena);
+    return wire_message_decode(payload, &group->arena, &message, &consumed_bytes) == WIRE_OK &&
+           message.type == WIRE_MESSAGE_REGISTER_PAGE &&
+           message.as.register_page.records_count == 0;
+}
+
+void group_deliver_held(struct group *group)
+{
+    bool taken = false;
+    group->holds_last_pages = false;
+    for (size_t i = 0; i < group->held_count; i++) {
+        receive(group, group->held[i].to, group->nodes[group->held[i].from].id,
+                group->held[i].payload, &taken);
+        disown(group->held[i].payload);
+    }
+    group->held_count = 0;
+}
+
 /* Everything that is on its way, and what it leads to. */
 static void deliver_all(struct group *group)
 {
@@ -233,6 +258,11 @@ static void deliver_all(struct group *group)
         group->queue_count = group->queue_capacity = 0;
         for (size_t i = 0; i < count; i++) {
             bool cut = group->nodes[queue[i].from].cut || group->nodes[queue[i].to].cut;
+            if (!cut && group->holds_last_pages && is_last_page(group, queue[i].payload)) {
+                MEM_GROW(group->held, group->held_count, group->held_capacity);
+                group->held[group->held_count++] = queue[i];
+                continue;
+            }
             if (!cut) {
                 receive(group, queue[i].to, group->nodes[queue[i].from].id, queue[i].payload,
                         &taken);
@@ -277,13 +307,18 @@ void group_run(struct group *group, uint64_t for_ms)
 
 /* ---- asking */
 
-enum register_outcome group_ask(struct group *group, uint32_t node, struct register_request request)
+void group_submit(struct group *group, uint32_t node, struct register_request request)
 {
     struct register_output output = output_of(group);
     request.id = ++group->requests;
     group->answered = false;
     group->acting = node;
     registers_submit(group->nodes[node].registers, now_of(group), &request, &output);
+}
+
+enum register_outcome group_ask(struct group *group, uint32_t node, struct register_request request)
+{
+    group_submit(group, node, request);
     for (int i = 0; i < 800 && !group->answered; i++)
         group_run(group, 10);
     ck_assert_msg(group->answered, "no answer");

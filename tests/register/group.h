@@ -35,7 +35,10 @@ struct group {
     uint64_t now_ms, requests;
     struct group_message *queue;
     size_t queue_count, queue_capacity;
-    uint64_t sent;          /* messages */
+    uint64_t sent;         /* messages */
+    bool holds_last_pages; /* the empty pages that end a list wait for group_deliver_held */
+    struct group_message *held;
+    size_t held_count, held_capacity;
     uint32_t foreign_count; /* rosters of other clusters that took the place of ours */
     struct wire_arena arena;
     struct register_member members[GROUP_MAX];
@@ -54,11 +57,15 @@ void group_free(struct group *group);
 /* Delivers everything, and lets time pass. */
 void group_run(struct group *group, uint64_t for_ms);
 void group_sync(struct group *group, uint32_t node);
+/* What was held comes now, whoever is cut off meanwhile. */
+void group_deliver_held(struct group *group);
 /* Process or power: what was written is there again. */
 void group_restart(struct group *group, uint32_t node);
 /* The operator gives the other voters up. */
 void group_reset(struct group *group, uint32_t node);
-/* Asks at a node and waits for the answer; it is in group->result. */
+/* Asks at a node; the answer will be in group->result. */
+void group_submit(struct group *group, uint32_t node, struct register_request request);
+/* The same, and waits for it. */
 enum register_outcome group_ask(struct group *group, uint32_t node,
                                 struct register_request request);
 enum register_outcome group_read(struct group *group, uint32_t node, const char *key);

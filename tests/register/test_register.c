@@ -315,6 +315,33 @@ START_TEST(a_list_has_all_keys_in_order)
 }
 END_TEST
 
+/* The page that ended an earlier attempt comes when a new one has just begun: it says nothing of
+ * the keys before it. Taken for an answer, the change of the roster would leave them behind. */
+START_TEST(a_late_last_page_ends_no_later_list)
+{
+    struct group *group = group_new(3, 3);
+    group->nodes[0].cut = true;
+    ck_outcome(group_write(group, 1, "r/a", "one", -1), REGISTER_DONE);
+    group->nodes[0].cut = false;
+    group->nodes[2].cut = true;
+    group->holds_last_pages = true;
+    group_submit(group, 0, (struct register_request){.verb = REGISTER_LIST});
+    group_run(group, 300);
+    ck_assert_uint_eq(group->held_count, 1);
+    group->nodes[1].cut = true;
+    group_run(group, 300); /* the first attempt is over */
+    group_deliver_held(group);
+    group_run(group, 10);
+    ck_assert(!group->answered);
+    group->nodes[1].cut = false;
+    group_run(group, 2000);
+    ck_assert(group->answered);
+    ck_outcome(group->result.outcome, REGISTER_DONE);
+    ck_assert_str_eq(group->keys, "r/a ");
+    group_free(group);
+}
+END_TEST
+
 START_TEST(what_breaks_a_limit_is_refused)
 {
     struct group *group = group_new(1, 1);
@@ -566,6 +593,7 @@ int main(void)
     tcase_add_test(tcase, leases_and_plain_registers_do_not_mix);
     tcase_add_test(tcase, replacing_a_lease_renews_takes_or_releases_it);
     tcase_add_test(tcase, a_list_has_all_keys_in_order);
+    tcase_add_test(tcase, a_late_last_page_ends_no_later_list);
     tcase_add_test(tcase, what_breaks_a_limit_is_refused);
     tcase_add_test(tcase, one_node_founds_and_the_roster_grows);
     tcase_add_test(tcase, who_has_no_vote_writes_nothing_when_the_roster_changes);
