@@ -34,5 +34,6 @@ int disk_backup(struct disk *disk, const char *path, struct error *error)
         result = error_set_errno(error, errno, "cannot write the backup %s", path);
     if (result != 0)
         (void)unlink(part);
+    trim_now(disk);
     return result;
 }

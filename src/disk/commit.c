@@ -61,5 +61,6 @@ int disk_commit(struct disk *disk, const struct disk_batch *batch, struct error 
         status = mdb_txn_commit(txn);
     else
         mdb_txn_abort(txn);
+    trim_after(disk, disk_batch_count(batch));
     return status == 0 ? 0 : commit_failed(disk, batch, status, error);
 }

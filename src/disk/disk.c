@@ -207,6 +207,7 @@ static int open_state(struct disk *disk, const char *directory, struct error *er
         return -1;
     if (migrate(disk->env, disk->path, error) != 0)
         return -1;
+    trim_begin(disk);
     return open_tables(disk->env, disk->path, false, disk->tables, error);
 }
 

@@ -19,6 +19,9 @@ struct disk {
     MDB_dbi tables[DISK_TABLES_COUNT];
     int lock_fd;
     uint64_t file_bytes_max;
+    void *map; /* the file, as LMDB reads it; NULL: not known */
+    size_t map_bytes;
+    size_t untrimmed_count;    /* changes since a commit let it go */
     char path[PATH_BYTES_MAX]; /* of STATE_FILE */
 };
 
@@ -49,6 +52,12 @@ void format_write(uint8_t ret_record[static FORMAT_BYTES]);
 /* ERROR_UNSUPPORTED when it is newer, ERROR_CORRUPT when it is none. */
 int format_check(const char *state_path, MDB_val record, uint32_t *ret_format, struct error *error);
 int record_corrupt(const char *state_path, const char *what, struct error *error);
+
+/* trim.c: what the file's pages take of our memory. Finds the map. */
+void trim_begin(struct disk *disk);
+void trim_now(struct disk *disk);
+/* After a commit: now, when there were many changes since the last time. */
+void trim_after(struct disk *disk, size_t changes_count);
 
 /* batch.c */
 struct change {

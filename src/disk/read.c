@@ -74,6 +74,7 @@ int disk_each(struct disk *disk, enum disk_table table, disk_each_callback each,
     if (cursor != NULL)
         mdb_cursor_close(cursor);
     mdb_txn_abort(txn);
+    trim_now(disk);
     return result;
 }
 

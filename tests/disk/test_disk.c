@@ -236,6 +236,46 @@ START_TEST(reads_beside_a_writing_thread_see_whole_batches)
 }
 END_TEST
 
+/* Of files and shared memory, mapped by this process. */
+static size_t shared_pages(void)
+{
+    size_t size = 0, resident = 0, shared = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%zu %zu %zu", &size, &resident, &shared), 3);
+    (void)fclose(file);
+    return shared;
+}
+
+START_TEST(a_large_state_takes_little_memory)
+{
+    struct disk *disk = fixture_open();
+    struct disk_batch *batch = disk_batch_new();
+    static char value[1000];
+    size_t before = shared_pages();
+    memset(value, 'v', sizeof(value) - 1);
+    for (int i = 0; i < 20000; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "%04x-%d", (unsigned)i * 40503 & 0xffff, i);
+        put_text(batch, DISK_OBJECTS, key, value);
+        if (i % 50 != 49)
+            continue;
+        ck_assert_int_eq(disk_commit(disk, batch, &fixture_error), 0);
+        disk_batch_clear(batch);
+    }
+    disk_batch_free(batch);
+    struct disk_usage usage;
+    disk_usage(disk, &usage);
+    ck_assert_uint_ge(usage.used_bytes, (size_t)20 << 20);
+    ck_assert_uint_le(shared_pages(), before + (5 << 20) / 4096);
+    struct buf text = BUF_INIT;
+    ck_assert_int_eq(disk_each(disk, DISK_OBJECTS, join_keys, &text, &fixture_error), 0);
+    buf_fini(&text);
+    ck_assert_uint_le(shared_pages(), before + (5 << 20) / 4096);
+    disk_close(disk);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("disk");
@@ -247,5 +287,6 @@ int main(void)
     tcase_add_test(cases, a_full_file_is_said_to_be_full_and_goes_on);
     tcase_add_test(cases, a_backup_is_the_state_again);
     tcase_add_test(cases, reads_beside_a_writing_thread_see_whole_batches);
+    tcase_add_test(cases, a_large_state_takes_little_memory);
     return fixture_run(cases, "disk");
 }
