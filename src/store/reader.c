@@ -14,6 +14,16 @@ struct decoded {
     } as;
 };
 
+/* A place of the table; one that was used stays so, with NULL once it is forgotten, until there is
+ * another table. */
+struct kept {
+    struct decoded *decoded;
+    uint32_t record;
+    bool used;
+};
+
+#define KEPT_CAPACITY_MIN 64 /* a power of two */
+
 struct reader *record_reader_new(void)
 {
     struct reader *reader = MEM_NEW(struct reader);
@@ -35,8 +45,15 @@ void record_reader_free(struct reader *reader)
     wire_arena_fini(&reader->scratch);
     buf_fini(&reader->reference);
     buf_fini(&reader->encoded);
-    mem_free(reader->decoded);
+    mem_free(reader->kept);
     mem_free(reader);
+}
+
+static void forget_all(struct reader *reader)
+{
+    mem_free(reader->kept);
+    reader->kept = NULL;
+    reader->kept_count = reader->kept_capacity = 0;
 }
 
 void record_reader_trim(struct reader *reader)
@@ -50,26 +67,52 @@ void record_reader_trim(struct reader *reader)
     struct wire_arena empty = reader->former;
     reader->former = reader->arena;
     reader->arena = empty;
-    if (reader->decoded_count > 0)
-        memset(reader->decoded, 0, reader->decoded_count * sizeof(*reader->decoded));
+    forget_all(reader);
+}
+
+/* Where the record is or would be, among places of which some are empty. */
+static struct kept *find(struct kept *kept, size_t capacity, uint32_t record)
+{
+    size_t at = (record * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (capacity - 1);
+    while (kept[at].used && kept[at].record != record)
+        at = (at + 1) & (capacity - 1);
+    return &kept[at];
 }
 
 void record_reader_forget(struct reader *reader, uint32_t record)
 {
-    if (record < reader->decoded_count)
-        reader->decoded[record] = NULL;
+    if (reader->kept_count > 0)
+        find(reader->kept, reader->kept_capacity, record)->decoded = NULL;
+}
+
+/* A new table with room for twice as many as are remembered; forgotten ones stay behind. */
+static void make_room(struct reader *reader)
+{
+    size_t count = 0, capacity = KEPT_CAPACITY_MIN;
+    for (size_t i = 0; i < reader->kept_capacity; i++)
+        count += reader->kept[i].decoded != NULL;
+    while (capacity <= count * 4)
+        capacity *= 2;
+    struct kept *kept = MEM_NEW_ARRAY(struct kept, capacity);
+    for (size_t i = 0; i < reader->kept_capacity; i++)
+        if (reader->kept[i].decoded != NULL)
+            *find(kept, capacity, reader->kept[i].record) = reader->kept[i];
+    mem_free(reader->kept);
+    reader->kept = kept;
+    reader->kept_capacity = capacity;
+    reader->kept_count = count;
 }
 
 static struct decoded **place_of(struct reader *reader, uint32_t record)
 {
-    if (record >= reader->decoded_count) {
-        size_t count = reader->decoded_count * 2 > record ? reader->decoded_count * 2 : record + 64;
-        reader->decoded = mem_realloc(reader->decoded, count, sizeof(*reader->decoded));
-        memset(reader->decoded + reader->decoded_count, 0,
-               (count - reader->decoded_count) * sizeof(*reader->decoded));
-        reader->decoded_count = count;
+    if (reader->kept_count >= reader->kept_capacity / 2)
+        make_room(reader);
+    struct kept *kept = find(reader->kept, reader->kept_capacity, record);
+    if (!kept->used) {
+        *kept = (struct kept){.used = true, .record = record};
+        reader->kept_count++;
     }
-    return &reader->decoded[record];
+    return &kept->decoded;
 }
 
 /* The bytes to decode: the record's own, or a copy in the arena of what was rebuilt. */

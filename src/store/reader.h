@@ -14,10 +14,12 @@
 
 struct store;
 struct decoded;
+struct kept;
 
 struct reader {
-    struct decoded **decoded; /* by number of record; NULL: not decoded */
-    size_t decoded_count;
+    /* What is decoded, by number of record: a hash table, since few of many records are. */
+    struct kept *kept;
+    size_t kept_count, kept_capacity;
     struct wire_arena arena;  /* of what is decoded and its parts */
     struct wire_arena former; /* outlived one call more: callers write what they have just read */
     struct wire_arena scratch;
