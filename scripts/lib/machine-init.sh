@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The first process of a machine (see machines.sh): builds the root, says "ready", then only reaps orphans.
-# Runs in fresh namespaces; the environment names the machine: MACHINE_NAME, MACHINE_DIR, MACHINE_RUN_DIR, MACHINE_TREE.
+# Runs in fresh namespaces; the environment names the machine: MACHINE_NAME, MACHINE_DIR, MACHINE_RUN_DIR, MACHINE_TREE,
+# and MACHINES_MAX, how many there may be.
 set -euo pipefail
 
 root=$MACHINE_DIR/root
@@ -29,7 +30,7 @@ printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 printf '%s\n' "$MACHINE_NAME" >"$root/etc/hostname"
 {
     printf '127.0.0.1 localhost\n'
-    for number in {1..64}; do printf '10.77.0.%d m%d\n' $((10 + number)) "$number"; done
+    for ((number = 1; number <= MACHINES_MAX; number++)); do printf '10.77.0.%d m%d\n' $((10 + number)) "$number"; done
 } >"$root/etc/hosts"
 
 # The disk.

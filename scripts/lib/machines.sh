@@ -15,7 +15,7 @@
 # From another process: machines_open RUN. Names are m1, m2, ...; state is kept in files, so subshells work too.
 
 MACHINES_HOME=${SHOAL_MACHINES:-/var/tmp/shoal-machines}
-MACHINES_MAX=64 # addresses and names in /etc/hosts
+MACHINES_MAX=128 # addresses and names in /etc/hosts
 MACHINES_RUN=''
 MACHINES_DIR=''
 MACHINES_KEEP=''
@@ -147,7 +147,7 @@ _machine_spawn_init() {
     _cgroups_locked _cgroups_make "$name"
     (
         _cgroups_enter "$name"
-        export MACHINE_NAME=$name MACHINE_DIR=$dir MACHINE_RUN_DIR=$MACHINES_DIR MACHINE_TREE=$SHOAL_ROOT
+        export MACHINE_NAME=$name MACHINE_DIR=$dir MACHINE_RUN_DIR=$MACHINES_DIR MACHINE_TREE=$SHOAL_ROOT MACHINES_MAX
         exec unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child --propagation private \
             bash "$SHOAL_ROOT/scripts/lib/machine-init.sh" </dev/null >"$dir/log/init.log" 2>&1
     ) &

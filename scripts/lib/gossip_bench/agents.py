@@ -108,7 +108,7 @@ class Shoal:
             stream = socket.socket(socket.AF_UNIX)
             stream.settimeout(10)
             try:
-                stream.connect(machine.root("/run/shoal/shoal.sock"))
+                stream.connect(machine.root(machine.socket))
                 return stream
             except (ConnectionRefusedError, FileNotFoundError):
                 stream.close()

@@ -19,13 +19,15 @@ class Ended(Exception):
 
 
 class Machine:
-    """One machine; `process` is the nsenter whose child is the agent."""
+    """One machine and its agent, which has the machine's name; `process` is the nsenter whose child is the agent."""
+
+    socket = "/run/shoal/shoal.sock"
 
     def __init__(self, run_dir, number):
         self.number = number
-        self.name = f"m{number}"
+        self.name = self.host = f"m{number}"
         self.address = f"10.77.0.{10 + number}"
-        self.dir = f"{run_dir}/machines/{self.name}"
+        self.dir = f"{run_dir}/machines/{self.host}"
         with open(f"{self.dir}/pid", encoding="ascii") as file:
             self.pid = int(file.read())
         self.process = None
@@ -85,7 +87,7 @@ class Fleet:
         """Their agents stand at the start: nothing but an exec is left to do."""
         for machine in machines:
             machine.process = subprocess.Popen(
-                ["bash", "-c", BECOME, "become", self.root, self.run, machine.name, "bash", "-c", AT_THE_START, "agent",
+                ["bash", "-c", BECOME, "become", self.root, self.run, machine.host, "bash", "-c", AT_THE_START, "agent",
                  *command_of(machine)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             machine.rest, machine.last = b"", []
