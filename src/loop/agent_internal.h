@@ -27,6 +27,10 @@
 #define COMMIT_RETRY_MS 1000
 /* How often it is looked whether clients may be let in, until they are. */
 #define LISTEN_RETRY_MS 20
+/* So much must have come in before the heap is looked through for pages to give back, which takes
+ * milliseconds; and no sooner than after this, so that what comes in bulk keeps its buffers. */
+#define TIDY_BYTES ((size_t)1 << 20)
+#define TIDY_MS    10000
 /* How long clients wait at the door for an agent that cannot catch up with its peers. */
 #define SYNC_WAIT_MS 3000
 
@@ -106,6 +110,8 @@ struct agent {
     struct brain *brain;
     struct effects effects;
     bool stepping;
+    size_t passed_bytes; /* in events, since the heap was tidied */
+    boot_ms_t tidied_boot_ms;
     uv_timer_t brain_timer;
     struct deferred *deferred;
     size_t deferred_count, deferred_capacity;

@@ -4,7 +4,7 @@
  * (scripts/bench state). It "finds them running": as soon as it knows one of the Deployments
  * web-FIRST .. web-FIRST+COUNT-1 of namespace default, it adopts all its replicas, Ready, by the
  * way on which an agent adopts what outlived its predecessor. Environment: SHOAL_LOAD="FIRST
- * COUNT".
+ * COUNT"; without it, it has no pods and is like any other agent.
  *
  * An agent with thousands of pods is no use of ours, and its control would go through all of them
  * for each workload that anything happens to; so this one looks after its own Deployments only
@@ -141,7 +141,8 @@ void __wrap_workload_evaluate(const struct scene *scene, struct control_workload
 void __wrap_workload_evaluate(const struct scene *scene, struct control_workload *workload)
 {
     unsigned number = 0;
-    if (sscanf(workload->key, KEY_FORMAT, &number) == 1 && number - load.first < load.count)
+    if (load.count == 0 ||
+        (sscanf(workload->key, KEY_FORMAT, &number) == 1 && number - load.first < load.count))
         __real_workload_evaluate(scene, workload);
 }
 
