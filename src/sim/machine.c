@@ -19,6 +19,7 @@ static void notice(struct sim *sim, struct sim_machine *machine, const struct ef
         for (size_t i = 0; i < effect->key.size_bytes; i++)
             node = node << 8 | effect->key.data[i];
         stats_member(sim, machine, node);
+        check_rollout_member(sim, machine, node);
     }
 }
 

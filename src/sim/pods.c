@@ -74,6 +74,7 @@ void sim_pods_start(struct sim *sim, struct sim_machine *machine, const struct e
         sim->result->pods_started++;
         sim->stats->pods_started++;
         check_pod_started(sim, machine, &claim);
+        check_rollout(sim);
         sim_trace(sim, "m%u starts %.*s, slot %u of %.*s", machine->index,
                   (int)claim.pod_name.size_bytes, (const char *)claim.pod_name.data,
                   claim.slot.ordinal, (int)claim.workload_key.size_bytes,
@@ -90,6 +91,7 @@ void sim_pods_stop(struct sim *sim, struct sim_machine *machine, const struct ef
         return;
     if (pod != NULL)
         pod->stopping = true;
+    check_rollout(sim);
     sim->stats->pods_stopped++;
     sim_trace(sim, "m%u stops pod %02x%02x: %s", machine->index, effect->pod_uid[0],
               effect->pod_uid[1], (const char *)effect->text.data);
@@ -114,6 +116,7 @@ void sim_pods_deliver(struct sim *sim, struct sim_machine *machine, const struct
         if (pod == NULL || pod->stopping)
             return;
         pod->ready = true;
+        check_rollout(sim);
         if (machine->brain != NULL)
             tell_pod(sim, machine, EVENT_POD_STATUS, event->pod_uid, WIRE_CLAIM_STATE_RUNNING, true,
                      (struct bytes){.data = NULL});
@@ -121,6 +124,7 @@ void sim_pods_deliver(struct sim *sim, struct sim_machine *machine, const struct
     }
     if (pod != NULL)
         drop_pod(machine, pod);
+    check_rollout(sim);
     if (machine->brain != NULL)
         tell_pod(sim, machine, EVENT_POD_STATUS, event->pod_uid, WIRE_CLAIM_STATE_RELEASED, false,
                  (struct bytes){.data = NULL});

@@ -68,26 +68,30 @@ bool sim_run_until(struct sim *sim, uint64_t until_ms)
     return !sim->result->broken;
 }
 
-static void settle(struct sim *sim)
+bool sim_await_quiet(struct sim *sim, const char *when)
 {
     char reason[SIM_REASON_BYTES] = "";
-    uint64_t begin_ms = sim->now_ms;
-    uint64_t give_up_ms = begin_ms + SETTLE_MS_MAX;
-    faults_end(sim);
+    uint64_t give_up_ms = sim->now_ms + SETTLE_MS_MAX;
     while (sim_run_until(sim, sim->now_ms + 1000)) {
         if (check_quiet(sim, reason))
-            break;
+            return true;
         if (sim->now_ms > give_up_ms)
-            sim_break(sim, "invariants 10 and 18: not settled %d s after the last fault: %s",
-                      SETTLE_MS_MAX / 1000, reason);
+            sim_break(sim, "invariants 10 and 18: not settled %d s %s: %s", SETTLE_MS_MAX / 1000,
+                      when, reason);
     }
+    return false;
+}
+
+static void settle(struct sim *sim)
+{
+    static void (*const checks[])(struct sim * sim) = {check_settled, leases_check, check_one_death,
+                                                       check_rollouts, check_alone};
+    uint64_t begin_ms = sim->now_ms;
+    faults_end(sim);
+    (void)sim_await_quiet(sim, "after the last fault");
     sim->result->settled_ms = sim->now_ms - begin_ms;
-    if (!sim->result->broken)
-        check_settled(sim);
-    if (!sim->result->broken)
-        leases_check(sim);
-    if (!sim->result->broken)
-        check_one_death(sim);
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && !sim->result->broken; i++)
+        checks[i](sim);
 }
 
 static void init(struct sim *sim, const struct sim_options *options, struct sim_result *result)

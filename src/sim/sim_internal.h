@@ -150,6 +150,15 @@ struct sim_pending {
     uint32_t replicas;
 };
 
+/* One that is judged (check_rollout.c). */
+struct sim_rollout {
+    bool judged;
+    bool news_lost; /* or very late: only what is missing is judged */
+    uint8_t uid[16];
+    uint32_t desired; /* slots that are there before and after */
+    uint32_t surge, unavailable;
+};
+
 struct sim {
     struct sim_options options;
     struct sim_result *result;
@@ -183,6 +192,7 @@ struct sim {
     size_t pending_count, pending_capacity;
     uint64_t requests;
     struct sim_leases *leases;
+    struct sim_rollout rollout;
     uint64_t hash;
 };
 
@@ -256,6 +266,11 @@ void users_write(struct sim *sim);
 void users_apply(struct sim *sim, uint32_t replicas);
 /* A write that only the statistics look at. */
 void users_update(struct sim *sim, size_t size_bytes);
+/* The body of the workload's next template; freed with mem_free. strategy: JSON, NULL: the default.
+ */
+char *users_body(struct sim *sim, uint32_t workload, uint32_t replicas, const char *strategy);
+/* Writes it, at a machine by chance. */
+void users_put(struct sim *sim, uint32_t workload, const char *body, uint32_t replicas);
 void users_reply(struct sim *sim, struct sim_machine *machine, const struct effect *effect);
 
 /* ---- promises.c */
@@ -330,7 +345,20 @@ struct brain *sim_any_brain(const struct sim *sim, uint32_t but);
 /* ---- check_moves.c */
 void check_one_death(struct sim *sim);
 
+/* ---- check_rollout.c */
+/* Some, one after the other, when all is quiet. */
+void check_rollouts(struct sim *sim);
+/* A pod has started, is Ready, stops, or is gone. */
+void check_rollout(struct sim *sim);
+/* The machine thinks otherwise of that member now. */
+void check_rollout_member(struct sim *sim, const struct sim_machine *machine, uint64_t node);
+
+/* ---- check_alone.c */
+void check_alone(struct sim *sim);
+
 /* ---- sim.c */
 bool sim_run_until(struct sim *sim, uint64_t until_ms); /* false: broken */
+/* Runs until all is quiet, and breaks after SETTLE_MS_MAX. False: broken. */
+bool sim_await_quiet(struct sim *sim, const char *when);
 
 #endif

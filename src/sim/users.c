@@ -21,7 +21,7 @@ void users_init(struct sim *sim)
 }
 
 static char *body_of(uint32_t workload, uint32_t replicas, uint32_t template_number,
-                     size_t *ret_size_bytes)
+                     const char *strategy, size_t *ret_size_bytes)
 {
     char text[1024];
     struct spec_objects objects;
@@ -30,12 +30,13 @@ static char *body_of(uint32_t workload, uint32_t replicas, uint32_t template_num
         text, sizeof(text),
         "{\"apiVersion\":\"apps/"
         "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w%u\"},\"spec\":{"
-        "\"replicas\":%u,\"selector\":{\"matchLabels\":{\"app\":\"w%u\"}},\"template\":{"
+        "\"replicas\":%u,%s%s%s\"selector\":{\"matchLabels\":{\"app\":\"w%u\"}},\"template\":{"
         "\"metadata\":{"
         "\"labels\":{\"app\":\"w%u\"}},\"spec\":{%s\"containers\":[{\"name\":\"c\","
         "\"image\":\"i:%u\","
         "\"resources\":{\"requests\":{\"cpu\":\"100m\",\"memory\":\"128Mi\"}}}]}}}}",
-        workload, replicas, workload, workload,
+        workload, replicas, strategy != NULL ? "\"strategy\":" : "",
+        strategy != NULL ? strategy : "", strategy != NULL ? "," : "", workload, workload,
         sim_wants_fast(workload) ? "\"nodeSelector\":{\"disk\":\"fast\"}," : "", template_number);
     ASSERT(size > 0 && (size_t)size < sizeof(text));
     ASSERT(spec_load(text, (size_t)size, NULL, NULL, &objects, &issues) == 0 && objects.count == 1);
@@ -103,7 +104,7 @@ void users_write(struct sim *sim)
         workload->template_number++;
     pending.replicas = workload->replicas;
     size_t size_bytes = 0;
-    char *body = body_of(number, workload->replicas, workload->template_number, &size_bytes);
+    char *body = body_of(number, workload->replicas, workload->template_number, NULL, &size_bytes);
     request.body = (struct bytes){.data = (const uint8_t *)body, .size_bytes = size_bytes};
     sim_trace(sim, "user applies %s at m%u: %u replicas of i:%u", workload->key, machine->index,
               workload->replicas, workload->template_number);
@@ -119,11 +120,32 @@ void users_apply(struct sim *sim, uint32_t replicas)
     if (machine == NULL)
         return;
     workload->replicas = replicas;
-    char *body = body_of(0, replicas, 0, &size_bytes);
+    char *body = body_of(0, replicas, 0, NULL, &size_bytes);
     const struct brain_request request = {
         .verb = BRAIN_APPLY, .key = workload->key, .body = {(const uint8_t *)body, size_bytes}};
     send(sim, machine, &request, &(struct sim_pending){.replicas = replicas});
     mem_free(body);
+}
+
+char *users_body(struct sim *sim, uint32_t number, uint32_t replicas, const char *strategy)
+{
+    size_t size_bytes = 0;
+    return body_of(number, replicas, ++sim->workloads[number].template_number, strategy,
+                   &size_bytes);
+}
+
+void users_put(struct sim *sim, uint32_t number, const char *body, uint32_t replicas)
+{
+    struct sim_machine *machine = pick_live(sim);
+    struct sim_workload *workload = &sim->workloads[number];
+    const struct brain_request request = {
+        .verb = BRAIN_APPLY, .key = workload->key, .body = {(const uint8_t *)body, strlen(body)}};
+    if (machine == NULL)
+        return;
+    workload->replicas = replicas;
+    sim_trace(sim, "user applies %s at m%u: %u replicas of i:%u", workload->key, machine->index,
+              replicas, workload->template_number);
+    send(sim, machine, &request, &(struct sim_pending){.workload = number, .replicas = replicas});
 }
 
 void users_update(struct sim *sim, size_t size_bytes)
