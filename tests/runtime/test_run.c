@@ -173,7 +173,9 @@ END_TEST
 START_TEST(shared_process_namespace)
 {
     static const char *const second[] = {
-        "/bin/sh", "-c", "sleep 0.2; ps -o comm; ls /proc/1/root; kill -9 1; echo $?"};
+        "/bin/sh", "-c",
+        "until ps -o args | grep -q '[s]leep 77'; do sleep 0.05; done; "
+        "ps -o comm; ls /proc/1/root; kill -9 1; echo $?"};
     struct rig_spec spec;
     rig_script(&rig, &spec, 1, "sleep 0.1; sleep 77");
     spec.pod.share_process_namespace = true;
