@@ -38,8 +38,8 @@
 struct control_slot {
     boot_ms_t vacant_since_boot_ms; /* BOOT_MS_NEVER: claimed */
     uint64_t last_generation;       /* of the version that the slot ran last; 0: not known */
-    uint64_t last_template_hash;
-    boot_ms_t offered_boot_ms; /* BOOT_MS_NEVER: no offer is out */
+    uint64_t last_template_hash;    /* 0: not one to keep */
+    boot_ms_t offered_boot_ms;      /* BOOT_MS_NEVER: no offer is out */
     uint64_t offered_node;
     bool was_claimed;
 };
@@ -56,6 +56,7 @@ struct control_workload {
     struct spec_workload spec;
     struct control_slot *slots;
     uint32_t slots_count;
+    uint32_t slots_made_count; /* slots in memory: the most that there ever were */
     boot_ms_t due_boot_ms;
     boot_ms_t submitted_until_boot_ms; /* 0: the write was not ours */
     boot_ms_t heal_since_boot_ms;      /* may_heal was false before: ranks count from here */

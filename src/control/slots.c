@@ -316,7 +316,7 @@ static void note_turns(const struct control_workload *workload, const struct rol
     uint32_t broken_before = 0;
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         const struct control_slot *slot = &workload->slots[i];
-        claims[i].keeps_old = claims[i].count == 0 && slot->last_generation != 0 &&
+        claims[i].keeps_old = claims[i].count == 0 && slot->last_template_hash != 0 &&
                               slot->last_template_hash != workload->spec.template_hash &&
                               !rollout_may_renew(rollout, broken_before);
         broken_before += slot_is_broken(&claims[i]);

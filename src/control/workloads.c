@@ -105,17 +105,23 @@ void workload_free(struct control *control, struct control_workload *workload)
     mem_free(workload);
 }
 
+/* A slot that is taken away and comes again has no past to keep, but does not go back either: how
+ * far it was stays known. */
 static void resize_slots(struct control_workload *workload, uint32_t slots_count)
 {
     if (slots_count > SLOTS_MAX)
         slots_count = SLOTS_MAX;
-    if (slots_count == workload->slots_count)
-        return;
-    workload->slots = mem_realloc(workload->slots, slots_count, sizeof(*workload->slots));
+    if (slots_count > workload->slots_made_count) {
+        workload->slots = mem_realloc(workload->slots, slots_count, sizeof(*workload->slots));
+        for (uint32_t i = workload->slots_made_count; i < slots_count; i++)
+            workload->slots[i] = (struct control_slot){.last_generation = 0};
+        workload->slots_made_count = slots_count;
+    }
     for (uint32_t i = workload->slots_count; i < slots_count; i++)
         workload->slots[i] = (struct control_slot){
             .vacant_since_boot_ms = BOOT_MS_NEVER,
             .offered_boot_ms = BOOT_MS_NEVER,
+            .last_generation = workload->slots[i].last_generation,
         };
     workload->slots_count = slots_count;
 }
