@@ -23,6 +23,15 @@ uint64_t hlc_next(struct hlc *hlc, wall_ms_t wall_ms)
     return next;
 }
 
+void hlc_resume(struct hlc *hlc, uint64_t stored)
+{
+    uint64_t past = stored;
+    if (hlc_wall_ms(stored) < HLC_WALL_MAX_MS)
+        past += UINT64_C(1) << HLC_COUNTER_BITS;
+    if (past > hlc->latest)
+        hlc->latest = past;
+}
+
 bool hlc_observe(struct hlc *hlc, uint64_t remote, wall_ms_t wall_ms, uint64_t *ret_ahead_ms)
 {
     wall_ms_t remote_ms = hlc_wall_ms(remote);

@@ -263,8 +263,7 @@ static bool observe(struct store *store, struct instant now, uint64_t hlc, enum 
 {
     uint64_t ahead_ms = 0;
     if (origin == STORE_DISK) {
-        if (hlc > store->hlc.latest)
-            store->hlc.latest = hlc;
+        hlc_resume(&store->hlc, hlc);
         return true;
     }
     if (!hlc_observe(&store->hlc, hlc, now.wall_ms, &ahead_ms))
