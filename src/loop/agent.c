@@ -264,7 +264,7 @@ static int open_all(struct agent *agent, struct error *error)
     return 0;
 }
 
-/* ---- closing: pods and keeper stay */
+/* ---- closing: pods stay, and what holds them */
 
 static void close_handle(uv_handle_t *handle)
 {
@@ -274,7 +274,7 @@ static void close_handle(uv_handle_t *handle)
 
 static void close_all(struct agent *agent)
 {
-    agent->closing = true;
+    agent->closing = agent->ended = true;
     if (agent->api != NULL)
         doors_close(agent);
     if (agent->runtime != NULL)

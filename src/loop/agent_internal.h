@@ -21,6 +21,7 @@
 #define AGENT_SOFTWARE "shoal/" SHOAL_VERSION
 /* A pod whose image is missing looks again this often; a load looks at once. */
 #define IMAGE_RETRY_MS 10000
+#define RETREAT_MS_MAX 3000 /* for the end of keeper and cgroup; they take milliseconds */
 /* Seeds given by name are looked up again this often: machines move. */
 #define SEEDS_RESOLVE_MS 30000
 /* After a failed commit (full disk) the same batch is tried again. */
@@ -131,6 +132,7 @@ struct agent {
 
     uv_signal_t sigterm, sigint;
     bool closing;
+    bool ended;         /* it is being taken apart: the brain is not stepped any more */
     struct error fatal; /* why the loop ended, if not by a signal */
 };
 

@@ -297,9 +297,52 @@ int pods_open(struct agent *agent, struct error *error)
     return 0;
 }
 
+/* ---- closing */
+
+struct retreat {
+    uv_timer_t limit;
+    bool over;
+};
+
+static void on_nothing_left(void *user)
+{
+    struct retreat *retreat = user;
+    retreat->over = true;
+}
+
+static void on_retreat_limit(uv_timer_t *timer)
+{
+    struct retreat *retreat = timer->data;
+    retreat->over = true;
+}
+
+static void on_retreat_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+/* With no pod to keep, keeper and cgroup go with the agent, and the bridge after them. Takes
+ * milliseconds; a keeper that hangs is not waited for. */
+static void leave_nothing(struct agent *agent)
+{
+    struct error error = ERROR_INIT;
+    struct retreat *retreat = MEM_NEW(struct retreat);
+    ASSERT(uv_timer_init(agent->loop, &retreat->limit) == 0);
+    retreat->limit.data = retreat;
+    (void)uv_timer_start(&retreat->limit, on_retreat_limit, RETREAT_MS_MAX, 0);
+    runtime_shutdown(agent->runtime, 0, on_nothing_left, retreat);
+    while (!retreat->over)
+        (void)uv_run(agent->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&retreat->limit, on_retreat_closed);
+    if (podnet_destroy(agent->podnet, &error) < 0)
+        agent_log(agent, "%s", error.message);
+}
+
 void pods_close(struct agent *agent)
 {
     struct agent_pod *pod = NULL;
+    if (runtime_pods_count(agent->runtime) == 0)
+        leave_nothing(agent);
     runtime_close(agent->runtime);
     while ((pod = RB_ROOT(&agent->pods)) != NULL)
         drop(agent, pod);

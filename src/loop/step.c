@@ -195,6 +195,8 @@ static void step_deferred(struct agent *agent, const struct deferred *deferred)
 void agent_step(struct agent *agent, const struct event *event)
 {
     ASSERT(!agent->stepping);
+    if (agent->ended)
+        return;
     agent->stepping = true;
     agent->passed_bytes += event->payload.size_bytes + event->request.body.size_bytes;
     step_once(agent, event);

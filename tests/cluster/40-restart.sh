@@ -20,6 +20,32 @@ case_containers_outlive_their_agent_and_are_adopted() {
     then_deleted web
 }
 
+# traces_of NAME: what an agent has on a machine besides its disk: processes, cgroups below the machine's, the bridge.
+traces_of() {
+    machine_pids "$1" | while read -r pid; do tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null || true; done | grep -o 'shoal [a-z-]*' || true
+    find "${_cgroup_roots[0]}/shoal/$MACHINES_RUN/$1" -mindepth 1 -type d -printf '%P\n'
+    machine_exec "$1" ip -brief link show type bridge
+}
+
+case_an_agent_that_ends_takes_what_holds_no_pod_with_it() {
+    local before pids
+    given_cluster
+    machine_signal m2 agent TERM
+    expect_soon 10 "nothing of m2's agent is left" eval '[[ -z $(traces_of m2) ]]'
+    cluster_agent_start m2
+    machine_exec m1 shoal apply -f "$SHOAL_ROOT/examples/web.yaml"
+    await_ready m1 10
+    before=$(container_pids m2)
+    expect_match "container processes of m2" '[0-9]' "$before"
+    machine_signal m2 agent TERM
+    expect_soon 10 "the agent has ended" eval '! machine_spawned m2 agent'
+    expect_equal "container processes" "$before" "$(container_pids m2)"
+    expect_match "traces" 'shoal0' "$(traces_of m2)"
+    cluster_agent_start m2
+    await_ready m1 10
+    then_deleted web
+}
+
 case_all_agents_restarted_change_nothing() {
     local name before pids
     given_cluster

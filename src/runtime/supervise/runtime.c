@@ -407,6 +407,11 @@ void runtime_check_quit(struct runtime *runtime)
     worker_post(&runtime->worker, &job->job);
 }
 
+size_t runtime_pods_count(const struct runtime *runtime)
+{
+    return runtime->pods_count;
+}
+
 static void on_quit_turn(void *user)
 {
     struct runtime *runtime = user;

@@ -90,6 +90,9 @@ int runtime_open(const struct runtime_config *config, const struct runtime_callb
  * the loop until its own handles are closed. NULL is fine. */
 void runtime_close(struct runtime *runtime);
 
+/* How many pods it has, those that it took over included. */
+size_t runtime_pods_count(const struct runtime *runtime);
+
 /* Stops all pods as if by runtime_stop_pod, then ends the keeper; `on_done` is called when nothing
  * is left. The runtime must still be closed. */
 void runtime_shutdown(struct runtime *runtime, uint32_t grace_ms, void (*on_done)(void *user),
