@@ -351,6 +351,12 @@ void client_sleep(struct client *client, uint32_t duration_ms)
         (void)uv_run(&client->loop, UV_RUN_ONCE);
 }
 
+uint64_t client_now_ms(struct client *client)
+{
+    uv_update_time(&client->loop);
+    return uv_now(&client->loop);
+}
+
 struct client *client_new(cli_transport_make make, const struct cli_server *server,
                           struct error *error)
 {

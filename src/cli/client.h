@@ -61,5 +61,7 @@ int client_get(struct client *client, const char *path, json_t **ret_json, struc
 
 /* Lets time pass. */
 void client_sleep(struct client *client, uint32_t duration_ms);
+/* A monotonic clock, for limits of what takes several requests: each of them takes time, too. */
+uint64_t client_now_ms(struct client *client);
 
 #endif

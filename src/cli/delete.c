@@ -152,7 +152,7 @@ static int await_end(struct deletion *deletion, uint64_t timeout_ms, const char 
     struct error error = ERROR_INIT;
     struct buf names = BUF_INIT;
     size_t left = 1;
-    uint64_t waited_ms = 0;
+    uint64_t until_ms = client_now_ms(deletion->client) + timeout_ms;
     int result = 0;
     (void)fflush(deletion->cli->io.out);
     while (result == 0 && left > 0) {
@@ -161,12 +161,13 @@ static int await_end(struct deletion *deletion, uint64_t timeout_ms, const char 
             break;
         output_progress(deletion->cli, "waiting for %zu pod%s to end:%s", left, left > 1 ? "s" : "",
                         buf_text(&names));
-        if (waited_ms >= timeout_ms)
+        if (client_now_ms(deletion->client) >= until_ms) {
             result =
                 error_set(&error, ERROR_TIMEOUT, "deleted, but after %s %zu pod%s still there:%s",
                           timeout, left, left > 1 ? "s are" : " is", buf_text(&names));
+            break;
+        }
         client_sleep(deletion->client, POLL_MS);
-        waited_ms += POLL_MS;
     }
     output_progress_end(deletion->cli);
     buf_fini(&names);

@@ -45,16 +45,15 @@ static int step(struct client *client, const char *action, int64_t id, bool forc
 struct rotation {
     struct cli *cli;
     struct client *client;
-    uint64_t left_ms;
+    uint64_t until_ms;
     struct error *error;
 };
 
 static bool pause_a_moment(struct rotation *rotation)
 {
-    if (rotation->left_ms < POLL_MS)
+    if (client_now_ms(rotation->client) + POLL_MS > rotation->until_ms)
         return false;
     client_sleep(rotation->client, POLL_MS);
-    rotation->left_ms -= POLL_MS;
     return true;
 }
 
@@ -175,11 +174,14 @@ static int begin(struct cli *cli, const struct cli_arguments *arguments,
                  struct rotation *ret_rotation, struct error *error)
 {
     const char *timeout = cli_value(arguments, "timeout");
+    uint64_t timeout_ms = 0;
     *ret_rotation = (struct rotation){.cli = cli, .error = error};
-    if (when_parse_duration(timeout != NULL ? timeout : TIMEOUT_TEXT, &ret_rotation->left_ms,
-                            error) < 0)
+    if (when_parse_duration(timeout != NULL ? timeout : TIMEOUT_TEXT, &timeout_ms, error) < 0)
         return error_prefix(error, "--timeout");
-    return cli_connect(cli, arguments, &ret_rotation->client, error);
+    if (cli_connect(cli, arguments, &ret_rotation->client, error) < 0)
+        return -1;
+    ret_rotation->until_ms = client_now_ms(ret_rotation->client) + timeout_ms;
+    return 0;
 }
 
 static int run_rotate(struct cli *cli, const struct cli_arguments *arguments)

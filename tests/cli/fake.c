@@ -109,6 +109,7 @@ static int on_message_complete(http_parser *parser)
         const struct fake_exchange *exchange = next_exchange(connection);
         if (exchange->contains != NULL)
             EXPECT_HAS(buf_text(&connection->body), exchange->contains);
+        uv_sleep(exchange->takes_ms);
         put_answer(connection, exchange);
     }
     connection->answered = false;

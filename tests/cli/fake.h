@@ -23,6 +23,7 @@ struct fake_exchange {
     const char *body;     /* NULL: empty */
     bool chunked;         /* each byte of the body in a chunk of its own */
     bool hang_up;         /* after the answer */
+    uint32_t takes_ms;    /* to answer */
     bool early;           /* answers as soon as the head of the request is there */
 };
 

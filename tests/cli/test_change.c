@@ -194,6 +194,23 @@ START_TEST(test_delete_does_not_wait_for_ever)
 }
 END_TEST
 
+/* Answers take time, too. */
+START_TEST(test_delete_waits_no_longer_than_it_was_told)
+{
+    static const struct fake_exchange script[] = {
+        {.request = "DELETE " DEPLOYMENTS "/web", .status = 200, .body = DEPLOYMENT},
+        {.request = "GET /api/v1/pods",
+         .status = 200,
+         .body = LIST(RUNNING("web-0", "m1")),
+         .takes_ms = 1100},
+    };
+    struct fake_run run = FAKE_RUN(script, "delete", "deploy/web", "--timeout", "1s");
+    ck_assert_int_eq(run.code, 1);
+    EXPECT_HAS(run.err, "after 1s 1 pod is still there: web-0");
+    fake_run_fini(&run);
+}
+END_TEST
+
 START_TEST(test_delete_what_is_not_there)
 {
     static const struct fake_exchange script[] = {
@@ -249,6 +266,7 @@ int main(void)
     tcase_add_test(tcase, test_apply_of_what_is_no_manifest);
     tcase_add_test(tcase, test_delete_waits_for_the_pods);
     tcase_add_test(tcase, test_delete_does_not_wait_for_ever);
+    tcase_add_test(tcase, test_delete_waits_no_longer_than_it_was_told);
     tcase_add_test(tcase, test_delete_what_is_not_there);
     tcase_add_test(tcase, test_delete_files);
     suite_add_tcase(suite, tcase);
