@@ -64,8 +64,13 @@ static void persist(struct cluster *cluster, struct peer *peer)
 void cluster_step(struct cluster *cluster, size_t index, const struct event *event)
 {
     struct peer *peer = &cluster->peers[index];
+    bool watched = cluster->step_begins != NULL && index == cluster->watched;
     effects_clear(&cluster->effects);
+    if (watched)
+        cluster->step_begins();
     brain_step(peer->brain, cluster_now(cluster, index), event, &cluster->effects);
+    if (watched)
+        cluster->step_ended(&cluster->effects);
     for (size_t i = 0; i < cluster->effects.count; i++) {
         const struct effect *effect = &cluster->effects.items[i];
         if (effect->kind == EFFECT_DATAGRAM || effect->kind == EFFECT_STREAM)

@@ -49,6 +49,10 @@ struct cluster {
     uint64_t requests;
     struct answer answers[64]; /* by request */
     struct effects effects;
+    /* Told of each step of one peer, before and after; NULL: nobody. */
+    size_t watched;
+    void (*step_begins)(void);
+    void (*step_ended)(const struct effects *effects);
 };
 
 void cluster_init(struct cluster *cluster, size_t peers_count, uint64_t start_ms);
