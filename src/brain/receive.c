@@ -193,10 +193,10 @@ void receive_payload(struct brain *brain, const struct event *event)
         address = &known; /* a stream comes from an ephemeral port */
     swim_carry_out(brain);
     keys_heard(brain, node, event->key_id);
-    wire_arena_reset(&brain->arena);
     brain->spread_left = stream ? SPREAD_STREAM_MAX : UINT32_MAX;
     while (payload.size_bytes > 0) {
         struct wire_message message;
+        wire_arena_reset(&brain->arena); /* nothing of a message outlives its taking */
         /* Over a stream comes what somebody found to differ: that is looked at, and answered. */
         size_t consumed_bytes = stream ? 0 : gossip_heard_size(brain->heard, brain->now, payload);
         enum wire_verdict verdict = WIRE_OK;

@@ -33,8 +33,13 @@ void disk_batch_free(struct disk_batch *batch)
     mem_free(batch);
 }
 
+/* What a batch keeps for the next one. */
+#define KEEP_BYTES ((size_t)64 << 10)
+
 void disk_batch_clear(struct disk_batch *batch)
 {
+    if (batch->changes.capacity_bytes > KEEP_BYTES)
+        buf_fini(&batch->changes);
     buf_clear(&batch->changes);
     batch->count = 0;
     batch->refusal = NULL;

@@ -8,7 +8,7 @@
 
 /* Large enough that a usual Deployment needs two, small enough that a thousand of them do not hurt.
  */
-#define CHUNK_BYTES 1024
+#define CHUNK_BYTES 256
 
 struct spec_arena_chunk {
     struct spec_arena_chunk *next;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "wire/peek.h"
 
 /* A finished pod keeps its slot whatever becomes of the node (proto/placement.md 4). */
 static bool is_void(const struct store *store, const struct record *record)
@@ -58,6 +59,60 @@ static void each_of(const struct store *store, const uint8_t workload_uid[static
             record->ordinal > last)
             return;
         if (!is_void(store, record) && !visit(context, record_reader_claim(store, id)))
+            return;
+    }
+}
+
+static struct store_claim_brief brief_of(const struct store *store, const struct record *record)
+{
+    struct store_claim_brief brief = {.pod_uid = record->pod_uid,
+                                      .node = record_node_at(store, record->node)->id,
+                                      .ordinal = record->ordinal};
+    struct wire_peek peek = wire_peek_map(record_tail(store, record));
+    for (uint32_t key; (key = wire_peek_key(&peek)) != 0;) {
+        switch (key) { /* proto/gossip.toml, message.claim */
+        case 6:
+            brief.object_generation = wire_peek_unsigned(&peek);
+            break;
+        case 7:
+            brief.template_hash = wire_peek_unsigned(&peek);
+            break;
+        case 8:
+            brief.state = (enum wire_claim_state)wire_peek_unsigned(&peek);
+            break;
+        case 9:
+            brief.ready = wire_peek_unsigned(&peek) != 0;
+            break;
+        case 11:
+            brief.created_wall_ms = wire_peek_unsigned(&peek);
+            break;
+        case 12:
+            brief.ready_wall_ms = wire_peek_unsigned(&peek);
+            break;
+        case 20:
+            brief.rank = (uint32_t)wire_peek_unsigned(&peek);
+            break;
+        default:
+            wire_peek_skip(&peek);
+        }
+    }
+    return brief;
+}
+
+void store_each_claim_brief_of(const struct store *store, const uint8_t workload_uid[static 16],
+                               store_claim_brief_visit visit, void *context)
+{
+    struct record_probe probe = {.workload_uid = workload_uid};
+    struct index_at at = index_lower(&store->claims_by_slot, &probe);
+    for (uint32_t id; (id = index_get(&store->claims_by_slot, at)) != INDEX_NONE;
+         at = index_next(&store->claims_by_slot, at)) {
+        const struct record *record = record_at(store, id);
+        if (memcmp(workload_at(store, record->workload)->uid, workload_uid, 16) != 0)
+            return;
+        if (is_void(store, record))
+            continue;
+        struct store_claim_brief brief = brief_of(store, record);
+        if (!visit(context, &brief))
             return;
     }
 }

@@ -12,12 +12,16 @@
 #define MATCH_MIN       3
 #define MATCH_MOVED_MIN 6
 #define SLOTS_COUNT     512
+/* Two claims mostly differ in numbers and names of equal length: what is not in step within this
+ * many bytes is worth being looked for elsewhere. */
+#define OUT_OF_STEP_MIN 12
 
 struct encoder {
     struct bytes reference, target;
     struct buf *out;
-    size_t place;                /* in the reference */
-    size_t literal_first;        /* in the target: not written yet from here */
+    size_t place;         /* in the reference */
+    size_t literal_first; /* in the target: not written yet from here */
+    bool indexed;
     uint16_t slots[SLOTS_COUNT]; /* by hash of four bytes: where in the reference + 1 */
 };
 
@@ -71,8 +75,16 @@ static void put_copy(struct encoder *encoder, size_t place, size_t length)
     }
 }
 
+static void index_reference(struct encoder *encoder)
+{
+    encoder->indexed = true;
+    memset(encoder->slots, 0, sizeof(encoder->slots));
+    for (size_t i = 0; i + 4 <= encoder->reference.size_bytes; i++)
+        encoder->slots[slot_of(encoder->reference.data + i)] = (uint16_t)(i + 1);
+}
+
 /* The best match for the target at `at`; 0 when none pays. */
-static size_t find(const struct encoder *encoder, size_t at, size_t *ret_place)
+static size_t find(struct encoder *encoder, size_t at, size_t *ret_place)
 {
     size_t in_step = encoder->place + (at - encoder->literal_first);
     size_t length = match_length(encoder, in_step, at);
@@ -80,8 +92,11 @@ static size_t find(const struct encoder *encoder, size_t at, size_t *ret_place)
         *ret_place = in_step;
         return length;
     }
-    if (encoder->target.size_bytes - at < MATCH_MOVED_MIN)
+    if (at - encoder->literal_first < OUT_OF_STEP_MIN ||
+        encoder->target.size_bytes - at < MATCH_MOVED_MIN)
         return 0;
+    if (!encoder->indexed)
+        index_reference(encoder);
     uint16_t slot = encoder->slots[slot_of(encoder->target.data + at)];
     if (slot == 0)
         return 0;
@@ -94,9 +109,12 @@ void delta_encode(struct bytes reference, struct bytes target, struct buf *out)
 {
     if (reference.size_bytes > DELTA_REFERENCE_BYTES_MAX)
         reference.size_bytes = DELTA_REFERENCE_BYTES_MAX;
-    struct encoder encoder = {.reference = reference, .target = target, .out = out};
-    for (size_t i = 0; i + 4 <= reference.size_bytes; i++)
-        encoder.slots[slot_of(reference.data + i)] = (uint16_t)(i + 1);
+    struct encoder encoder; /* its slots are set when they are needed */
+    encoder.reference = reference;
+    encoder.target = target;
+    encoder.out = out;
+    encoder.place = encoder.literal_first = 0;
+    encoder.indexed = false;
     size_t at = 0;
     while (at < target.size_bytes) {
         size_t place = 0;

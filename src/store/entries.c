@@ -108,40 +108,93 @@ void entries_fini(struct store *store)
     slab_fini(&store->entries);
 }
 
-struct version *object_version_new(const struct wire_object *object)
+/* Whether the struct says all that the record does. */
+static bool is_plain(const struct wire_object *object)
 {
-    size_t encoded_bytes = wire_object_size_bytes(object);
-    struct version *version =
-        mem_alloc(1, sizeof(*version) + encoded_bytes + object->key.size_bytes + 1);
+    const struct wire_version *parent = &object->parent;
+    return object->unknown.size_bytes == 0 && object->version.unknown.size_bytes == 0 &&
+           (!object->has_parent ||
+            (parent->unknown.size_bytes == 0 && (parent->hlc != 0 || parent->node != 0)));
+}
+
+static void set_view(struct version *version, const struct wire_object *object)
+{
+    memcpy(version->view.uid, object->uid, sizeof(object->uid));
+    version->view.version = object->version;
+    version->view.generation = object->generation;
+    version->view.created_wall_ms = object->created_wall_ms;
+    version->view.body = object->body;
+    version->deleted = object->deleted;
+    if (object->has_parent) {
+        version->parent_hlc = object->parent.hlc;
+        version->parent_node = object->parent.node;
+    }
+}
+
+/* Decoding what was just encoded makes the body point into our copy; an object has no lists. */
+static void set_whole(struct version *version, const struct wire_object *object)
+{
+    struct wire_object own;
+    struct wire_arena arena;
     struct buf buf;
     buf_init(&buf, 0);
     wire_object_encode(object, &buf);
-    ASSERT(buf.size_bytes == encoded_bytes);
-    memcpy(version->encoded, buf.data, encoded_bytes);
+    ASSERT(buf.size_bytes == version->encoded_bytes);
+    memcpy(version->data, buf.data, buf.size_bytes);
     buf_fini(&buf);
-    version->encoded_bytes = (uint32_t)encoded_bytes;
-    /* Decoding what was just encoded makes the body point into our copy; an object has no lists. */
-    struct wire_object own;
-    struct wire_arena arena;
     wire_arena_init(&arena, 1);
     enum wire_verdict verdict =
-        wire_object_decode((struct bytes){version->encoded, encoded_bytes}, &arena, &own);
+        wire_object_decode((struct bytes){version->data, version->encoded_bytes}, &arena, &own);
     ASSERT(verdict == WIRE_OK);
     wire_arena_fini(&arena);
-    char *key = (char *)version->encoded + encoded_bytes;
-    memcpy(key, own.key.data, own.key.size_bytes);
+    version->whole = true;
+    set_view(version, &own);
+}
+
+static void set_plain(struct version *version, const struct wire_object *object)
+{
+    set_view(version, object);
+    version->view.body.data = version->data;
+    if (object->body.size_bytes > 0)
+        memcpy(version->data, object->body.data, object->body.size_bytes);
+}
+
+struct version *object_version_new(const struct wire_object *object)
+{
+    size_t encoded_bytes = wire_object_size_bytes(object);
+    size_t data_bytes = is_plain(object) ? object->body.size_bytes : encoded_bytes;
+    struct version *version =
+        mem_alloc(1, sizeof(*version) + data_bytes + object->key.size_bytes + 1);
+    char *key = (char *)version->data + data_bytes;
+    memcpy(key, object->key.data, object->key.size_bytes);
     version->view.key = key;
-    memcpy(version->view.uid, own.uid, sizeof(own.uid));
-    version->view.version = own.version;
-    version->view.generation = own.generation;
-    version->view.created_wall_ms = own.created_wall_ms;
-    version->view.body = own.body;
-    version->deleted = own.deleted;
-    if (own.has_parent) {
-        version->parent_hlc = own.parent.hlc;
-        version->parent_node = own.parent.node;
-    }
+    version->encoded_bytes = (uint32_t)encoded_bytes;
+    if (is_plain(object))
+        set_plain(version, object);
+    else
+        set_whole(version, object);
     return version;
+}
+
+void object_version_encode(const struct version *version, struct buf *out)
+{
+    const struct store_object *view = &version->view;
+    if (version->whole) {
+        buf_append(out, version->data, version->encoded_bytes);
+        return;
+    }
+    struct wire_object object = {
+        .key = {(const uint8_t *)view->key, strlen(view->key)},
+        .version = view->version,
+        .has_parent = version->parent_hlc != 0 || version->parent_node != 0,
+        .parent = {.hlc = version->parent_hlc, .node = version->parent_node},
+        .generation = view->generation,
+        .created_wall_ms = view->created_wall_ms,
+        .deleted = version->deleted,
+        .body = view->body,
+    };
+    memcpy(object.uid, view->uid, sizeof(object.uid));
+    wire_object_encode(&object, out);
 }
 
 void object_version_bury(struct store *store, struct version *version)
@@ -300,11 +353,8 @@ void entry_cut(struct store *store, uint32_t id, struct version *first_gone)
 
 void entry_put(const struct store *store, uint32_t id, struct buf *out)
 {
-    const struct version *head = entry_at(store, id)->head;
-    struct wire_arena *arena = &store->reader->scratch;
-    struct wire_object object;
-    enum wire_verdict verdict =
-        wire_object_decode((struct bytes){head->encoded, head->encoded_bytes}, arena, &object);
-    ASSERT(verdict == WIRE_OK);
-    wire_put_object(out, &object);
+    struct buf *encoded = &store->reader->encoded;
+    buf_clear(encoded);
+    object_version_encode(entry_at(store, id)->head, encoded);
+    wire_put_encoded(out, WIRE_MESSAGE_OBJECT, (struct bytes){encoded->data, encoded->size_bytes});
 }

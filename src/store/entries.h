@@ -30,6 +30,8 @@ static inline uint64_t entry_high(const struct version *version)
 
 /* Copies; not yet part of any entry. */
 struct version *object_version_new(const struct wire_object *object);
+/* Appends the record as it came. */
+void object_version_encode(const struct version *version, struct buf *out);
 /* Lives until the next call that changes the store. */
 void object_version_bury(struct store *store, struct version *version);
 

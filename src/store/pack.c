@@ -1,8 +1,8 @@
 /*
- * How T2 records are kept: as they came while there are few; above PACK_ABOVE_BYTES, claims as the
- * difference to a reference, which is an encoded claim of the same workload with this record's
- * node, version, pod and ordinal put in. Encoding is canonical (proto/README.md), so what is
- * rebuilt is what came, unknown fields included.
+ * How T2 records are kept: as they came while there are few; above PACK_ABOVE_BYTES, claims without
+ * what the table of records knows anyway (node, version, pod, slot: their head), and of the rest
+ * the difference to that of another claim of the same workload. Encoding is canonical
+ * (proto/README.md), so what is rebuilt is what came, unknown fields included.
  */
 #include "records.h"
 
@@ -15,25 +15,84 @@
 /* A reference that saves less than half is not worth its place. */
 #define WORTH(size_bytes) ((size_bytes) / 2)
 
-/* The reference as if this record's node had made it for this pod. */
-static struct bytes personal(const struct store *store, const struct reference *reference,
-                             const struct record *record)
+/* ---- The head: keys 1 to 5 of a claim (proto/gossip.toml), as every claim without unknown fields
+ * among them begins. */
+
+#define HEAD_BYTES_MAX 80
+
+struct head {
+    uint8_t data[HEAD_BYTES_MAX];
+    size_t size_bytes;
+};
+
+static void put_byte(struct head *head, uint8_t byte)
 {
-    struct reader *reader = store->reader;
-    struct wire_claim claim;
-    enum wire_verdict verdict = wire_claim_decode(
-        (struct bytes){reference->data, reference->size_bytes}, &reader->scratch, &claim);
-    ASSERT(verdict == WIRE_OK);
-    claim.node = record_node_at(store, record->node)->id;
-    claim.node_generation = record->generation;
-    claim.seq = record->seq;
-    memcpy(claim.pod_uid, record->pod_uid, sizeof(claim.pod_uid));
-    claim.slot.ordinal = record->ordinal;
-    buf_clear(&reader->reference);
-    wire_claim_encode(&claim, &reader->reference);
-    wire_arena_reset(&reader->scratch);
-    return (struct bytes){reader->reference.data, reader->reference.size_bytes};
+    head->data[head->size_bytes++] = byte;
 }
+
+static void put_unsigned(struct head *head, uint64_t value)
+{
+    unsigned width = value > UINT32_MAX ? 3 : value > UINT16_MAX ? 2 : value > UINT8_MAX ? 1 : 0;
+    if (value > 0x7f)
+        put_byte(head, (uint8_t)(0xcc + width));
+    for (unsigned left_bytes = 1U << width; left_bytes-- > 0;)
+        put_byte(head, (uint8_t)(value >> 8 * left_bytes));
+}
+
+static void put_uid(struct head *head, const uint8_t uid[static 16])
+{
+    put_byte(head, 0xc4);
+    put_byte(head, 16);
+    memcpy(head->data + head->size_bytes, uid, 16);
+    head->size_bytes += 16;
+}
+
+static void head_of(const struct store *store, const struct record *record, struct head *ret_head)
+{
+    const uint64_t numbers[] = {record_node_at(store, record->node)->id, record->generation,
+                                record->seq};
+    ret_head->size_bytes = 0;
+    for (uint8_t i = 0; i < 3; i++) {
+        put_byte(ret_head, i + 1);
+        put_unsigned(ret_head, numbers[i]);
+    }
+    put_byte(ret_head, 4);
+    put_uid(ret_head, record->pod_uid);
+    put_byte(ret_head, 5);
+    put_byte(ret_head, record->ordinal != 0 ? 0x82 : 0x81);
+    put_byte(ret_head, 1);
+    put_uid(ret_head, workload_at(store, record->workload)->uid);
+    if (record->ordinal != 0) {
+        put_byte(ret_head, 2);
+        put_unsigned(ret_head, record->ordinal);
+    }
+    ASSERT(ret_head->size_bytes <= HEAD_BYTES_MAX);
+}
+
+/* The size of a map's first bytes, which say how many pairs there are. */
+static size_t map_bytes(const uint8_t *encoded)
+{
+    return encoded[0] == 0xde ? 3 : 1;
+}
+
+/* The claim without its head, in the reader's buffer; false: it does not begin like that. */
+static bool cut(const struct store *store, const struct record *record, struct bytes encoded,
+                struct bytes *ret_tail)
+{
+    struct buf *tail = &store->reader->tail;
+    struct head head;
+    head_of(store, record, &head);
+    size_t first = map_bytes(encoded.data), rest = first + head.size_bytes;
+    if (encoded.size_bytes < rest || memcmp(encoded.data + first, head.data, head.size_bytes) != 0)
+        return false;
+    buf_clear(tail);
+    buf_append(tail, encoded.data, first);
+    buf_append(tail, encoded.data + rest, encoded.size_bytes - rest);
+    *ret_tail = (struct bytes){tail->data, tail->size_bytes};
+    return true;
+}
+
+/* ---- Blobs */
 
 /* Without others to share with, a blob is nothing but its bytes. */
 static const uint8_t *blob_new(const struct store *store, const void *data, size_t size_bytes)
@@ -65,50 +124,63 @@ static void keep(struct store *store, struct record *record, const void *data, s
         workload_at(store, record->workload)->references[reference]->users_count++;
 }
 
-static struct reference *reference_new(struct store *store, struct bytes encoded)
+/* ---- References */
+
+static struct bytes contents(const struct reference *reference)
 {
-    struct reference *reference = mem_alloc(1, sizeof(*reference) + encoded.size_bytes);
-    reference->size_bytes = (uint32_t)encoded.size_bytes;
-    memcpy(reference->data, encoded.data, encoded.size_bytes);
-    store->records_bytes += encoded.size_bytes;
+    return (struct bytes){reference->data, reference->size_bytes};
+}
+
+static struct reference *reference_new(struct store *store, struct bytes tail)
+{
+    struct reference *reference = mem_alloc(1, sizeof(*reference) + tail.size_bytes);
+    reference->size_bytes = (uint32_t)tail.size_bytes;
+    memcpy(reference->data, tail.data, tail.size_bytes);
+    store->records_bytes += tail.size_bytes;
     return reference;
 }
 
-static bool pack_with(struct store *store, struct record *record, struct bytes encoded,
-                      uint8_t number)
+static bool pack_with(struct store *store, struct record *record, struct bytes tail, uint8_t number)
 {
     struct reader *reader = store->reader;
     const struct reference *reference = workload_at(store, record->workload)->references[number];
     buf_clear(&reader->encoded);
-    delta_encode(personal(store, reference, record), encoded, &reader->encoded);
-    if (reader->encoded.size_bytes > WORTH(encoded.size_bytes))
+    delta_encode(contents(reference), tail, &reader->encoded);
+    if (reader->encoded.size_bytes > WORTH(tail.size_bytes))
         return false;
     keep(store, record, reader->encoded.data, reader->encoded.size_bytes, number);
     return true;
 }
 
+/* False: no reference of the workload is like it, and there is no place for one more. */
+static bool pack(struct store *store, struct record *record, struct bytes tail)
+{
+    struct workload *workload = workload_at(store, record->workload);
+    uint8_t unused = REFERENCE_NONE;
+    for (uint8_t i = 0; i < REFERENCES_MAX; i++) {
+        if (workload->references[i] == NULL)
+            unused = i;
+        else if (pack_with(store, record, tail, i))
+            return true;
+    }
+    /* The only claim of its workload would pay for a reference that nobody shares. */
+    if (unused == REFERENCE_NONE || workload->users_count == 1)
+        return false;
+    workload->references[unused] = reference_new(store, tail);
+    bool packed = pack_with(store, record, tail, unused);
+    ASSERT(packed);
+    return true;
+}
+
 void record_pack(struct store *store, struct record *record, struct bytes encoded)
 {
+    struct bytes tail;
     ASSERT(record->blob == NULL);
-    if (record->kind == RECORD_CLAIM && store->records_bytes >= PACK_ABOVE_BYTES &&
-        encoded.size_bytes <= DELTA_REFERENCE_BYTES_MAX) {
-        struct workload *workload = workload_at(store, record->workload);
-        uint8_t unused = REFERENCE_NONE;
-        for (uint8_t i = 0; i < REFERENCES_MAX; i++) {
-            if (workload->references[i] == NULL)
-                unused = i;
-            else if (pack_with(store, record, encoded, i))
-                return;
-        }
-        /* The only claim of its workload would pay for a reference that nobody shares. */
-        if (unused != REFERENCE_NONE && workload->users_count > 1) {
-            workload->references[unused] = reference_new(store, encoded);
-            bool packed = pack_with(store, record, encoded, unused);
-            ASSERT(packed);
-            return;
-        }
-    }
-    keep(store, record, encoded.data, encoded.size_bytes, REFERENCE_NONE);
+    bool like_others = record->kind == RECORD_CLAIM && store->records_bytes >= PACK_ABOVE_BYTES &&
+                       encoded.size_bytes <= DELTA_REFERENCE_BYTES_MAX &&
+                       cut(store, record, encoded, &tail);
+    if (!like_others || !pack(store, record, tail))
+        keep(store, record, encoded.data, encoded.size_bytes, REFERENCE_NONE);
 }
 
 void record_free_blob(struct store *store, struct record *record)
@@ -130,16 +202,32 @@ void record_free_blob(struct store *store, struct record *record)
     *reference = NULL;
 }
 
-struct bytes record_unpack(const struct store *store, const struct record *record)
+struct bytes record_tail(const struct store *store, const struct record *record)
 {
     struct bytes blob = {record->blob, record->blob_bytes};
     if (record->reference == REFERENCE_NONE)
         return blob;
     const struct workload *workload = workload_at(store, record->workload);
-    struct reader *reader = store->reader;
-    buf_clear(&reader->encoded);
-    struct bytes reference = personal(store, workload->references[record->reference], record);
-    bool whole = delta_decode(reference, blob, &reader->encoded);
-    ASSERT(whole && !reader->encoded.overflowed);
-    return (struct bytes){reader->encoded.data, reader->encoded.size_bytes};
+    struct buf *tail = &store->reader->tail;
+    buf_clear(tail);
+    bool whole = delta_decode(contents(workload->references[record->reference]), blob, tail);
+    ASSERT(whole && !tail->overflowed);
+    return (struct bytes){tail->data, tail->size_bytes};
+}
+
+struct bytes record_unpack(const struct store *store, const struct record *record)
+{
+    struct bytes tail = record_tail(store, record);
+    if (record->reference == REFERENCE_NONE)
+        return tail;
+    struct buf *encoded = &store->reader->encoded;
+    struct head head;
+    head_of(store, record, &head);
+    size_t first = map_bytes(tail.data);
+    buf_clear(encoded);
+    buf_append(encoded, tail.data, first);
+    buf_append(encoded, head.data, head.size_bytes);
+    buf_append(encoded, tail.data + first, tail.size_bytes - first);
+    ASSERT(!encoded->overflowed);
+    return (struct bytes){encoded->data, encoded->size_bytes};
 }

@@ -43,14 +43,18 @@ static struct bytes history_key(struct store *store, const struct version *versi
     return (struct bytes){text, key_bytes + 16};
 }
 
-static struct bytes encoded(const struct version *version)
+static struct bytes encoded(struct store *store, const struct version *version)
 {
-    return (struct bytes){version->encoded, version->encoded_bytes};
+    struct buf *buf = &store->reader->encoded;
+    buf_clear(buf);
+    object_version_encode(version, buf);
+    ASSERT(buf->size_bytes == version->encoded_bytes);
+    return arena_copy(&store->scratch, buf->data, buf->size_bytes);
 }
 
 static void put_history(struct store *store, struct version *version)
 {
-    add(store, EFFECT_TABLE_HISTORY, history_key(store, version), encoded(version));
+    add(store, EFFECT_TABLE_HISTORY, history_key(store, version), encoded(store, version));
     version->on_disk = ON_DISK_HISTORY;
 }
 
@@ -73,7 +77,7 @@ void persist_end(struct store *store, const char *key, struct version *before,
     if (face != NULL && face->on_disk != ON_DISK_OBJECT) {
         if (face->on_disk == ON_DISK_HISTORY)
             delete_history(store, face);
-        add(store, EFFECT_TABLE_OBJECT, object_key(face), encoded(face));
+        add(store, EFFECT_TABLE_OBJECT, object_key(face), encoded(store, face));
         face->on_disk = ON_DISK_OBJECT;
     }
     if (before != NULL && before != face) {

@@ -23,6 +23,7 @@ struct kept {
 };
 
 #define KEPT_CAPACITY_MIN 64 /* a power of two */
+#define BUFFER_KEEP_BYTES ((size_t)64 << 10)
 
 struct reader *record_reader_new(void)
 {
@@ -31,7 +32,7 @@ struct reader *record_reader_new(void)
     wire_arena_init(&reader->arena, SIZE_MAX / 2);
     wire_arena_init(&reader->former, SIZE_MAX / 2);
     wire_arena_init(&reader->scratch, 0);
-    buf_init(&reader->reference, 0);
+    buf_init(&reader->tail, 0);
     buf_init(&reader->encoded, 0);
     return reader;
 }
@@ -43,7 +44,7 @@ void record_reader_free(struct reader *reader)
     wire_arena_fini(&reader->arena);
     wire_arena_fini(&reader->former);
     wire_arena_fini(&reader->scratch);
-    buf_fini(&reader->reference);
+    buf_fini(&reader->tail);
     buf_fini(&reader->encoded);
     mem_free(reader->kept);
     mem_free(reader);
@@ -56,8 +57,17 @@ static void forget_all(struct reader *reader)
     reader->kept_count = reader->kept_capacity = 0;
 }
 
+/* One large record shall not make the buffers large for ever. */
+static void trim_buffer(struct buf *buf)
+{
+    if (buf->capacity_bytes > BUFFER_KEEP_BYTES)
+        buf_fini(buf);
+}
+
 void record_reader_trim(struct reader *reader)
 {
+    trim_buffer(&reader->tail);
+    trim_buffer(&reader->encoded);
     if (reader->former.arena.used_bytes > 0) {
         wire_arena_fini(&reader->former);
         wire_arena_init(&reader->former, SIZE_MAX / 2);
@@ -188,21 +198,12 @@ const struct wire_node_status *record_reader_status_passing(const struct store *
 
 void record_reader_put(const struct store *store, uint32_t record, struct buf *out)
 {
-    enum record_kind kind = record_at(store, record)->kind;
-    struct bytes bytes = record_unpack(store, record_at(store, record));
-    struct wire_arena *arena = &store->reader->scratch;
-    wire_arena_reset(arena);
-    if (kind == RECORD_CLAIM) {
-        struct wire_claim claim;
-        ASSERT(wire_claim_decode(bytes, arena, &claim) == WIRE_OK);
-        wire_put_claim(out, &claim);
-    } else if (kind == RECORD_DECLINE) {
-        struct wire_decline decline;
-        ASSERT(wire_decline_decode(bytes, arena, &decline) == WIRE_OK);
-        wire_put_decline(out, &decline);
-    } else {
-        struct wire_node_status status;
-        ASSERT(wire_node_status_decode(bytes, arena, &status) == WIRE_OK);
-        wire_put_node_status(out, &status);
-    }
+    static const enum wire_message_type types[] = {
+        [RECORD_STATUS] = WIRE_MESSAGE_NODE_STATUS,
+        [RECORD_COMPLETE] = WIRE_MESSAGE_NODE_STATUS,
+        [RECORD_CLAIM] = WIRE_MESSAGE_CLAIM,
+        [RECORD_DECLINE] = WIRE_MESSAGE_DECLINE,
+    };
+    const struct record *kept = record_at(store, record);
+    wire_put_encoded(out, types[kept->kind], record_unpack(store, kept));
 }

@@ -23,7 +23,7 @@ struct reader {
     struct wire_arena arena;  /* of what is decoded and its parts */
     struct wire_arena former; /* outlived one call more: callers write what they have just read */
     struct wire_arena scratch;
-    struct buf reference, encoded;
+    struct buf tail, encoded; /* of the record that is packed or rebuilt */
 };
 
 struct reader *record_reader_new(void);

@@ -66,5 +66,7 @@ void record_free_blob(struct store *store, struct record *record);
 void record_blob_free(const struct store *store, const uint8_t *blob);
 /* The encoded record: the blob itself, or rebuilt in the reader's buffer. */
 struct bytes record_unpack(const struct store *store, const struct record *record);
+/* A claim, with or without its keys 1 to 5: what costs least. Valid like record_unpack's. */
+struct bytes record_tail(const struct store *store, const struct record *record);
 
 #endif

@@ -25,16 +25,18 @@
 
 enum on_disk { ON_DISK_NOT, ON_DISK_OBJECT, ON_DISK_HISTORY };
 
-/* One version, in one allocation: the struct, the encoded record, the key with its NUL. */
+/* One version, in one allocation: the struct, the body, the key with its NUL. All else that its
+ * record says is in the struct; a record with fields of a newer peer is kept as it came instead. */
 struct version {
     struct version *next; /* the next older of the entry */
     struct store_object view;
     uint64_t parent_hlc, parent_node; /* 0: a creation */
-    uint32_t encoded_bytes;
+    uint32_t encoded_bytes;           /* of the record */
     bool deleted;
     bool buried;
+    bool whole;      /* `data` begins with the encoded record, which the view points into */
     uint8_t on_disk; /* enum on_disk */
-    uint8_t encoded[];
+    uint8_t data[];
 };
 
 /* All versions of one UID under one key. Invariant: versions descend strictly; a deleted head is

@@ -119,3 +119,11 @@ void wire_write_fixed(struct wire_writer *writer, const uint8_t *data, size_t si
     (void)msgpack_pack_bin(&writer->packer, size_bytes);
     (void)append(writer, (const char *)data, size_bytes);
 }
+
+void wire_put_encoded(struct buf *out, uint32_t id, struct bytes encoded)
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, out);
+    wire_write_message(&writer, id);
+    buf_append(out, encoded.data, encoded.size_bytes);
+}

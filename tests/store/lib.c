@@ -191,7 +191,10 @@ static void dump_entries(const struct store *store, struct buf *out)
                        (unsigned long long)((version->view.version.hlc >> 16) - WALL_0),
                        (unsigned long long)version->view.version.node,
                        version->deleted ? " deleted" : "");
-            dump_bytes(out, version->encoded, version->encoded_bytes);
+            struct buf encoded = BUF_INIT;
+            object_version_encode(version, &encoded);
+            dump_bytes(out, encoded.data, encoded.size_bytes);
+            buf_fini(&encoded);
             buf_append_text(out, "\n");
         }
     }

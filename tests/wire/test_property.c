@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "types.h"
+#include "wire/peek.h"
 
 #define ROUNDS       40
 #define ARENA_LIMIT  ((size_t)4 << 20)
@@ -44,6 +45,18 @@ static void check_same(struct bytes a, const struct buf *b, const char *what)
                   "%s: encodes to other bytes", what);
 }
 
+/* A walk passes each pair once, in the order of keys, and ends where the struct does. */
+static void check_walk(struct bytes encoded)
+{
+    struct wire_peek peek = wire_peek_map(encoded);
+    uint32_t last = 0;
+    for (uint32_t key; (key = wire_peek_key(&peek)) != 0; last = key) {
+        ck_assert_uint_gt(key, last);
+        wire_peek_skip(&peek);
+    }
+    ck_assert_ptr_eq(peek.at, encoded.data + encoded.size_bytes);
+}
+
 START_TEST(random_values_survive)
 {
     const struct type *type = &types[_i];
@@ -57,6 +70,7 @@ START_TEST(random_values_survive)
         ck_assert_int_eq(type->validate(value), WIRE_OK);
         type->encode(value, &first);
         ck_assert_uint_eq(type->encoded_size_bytes(value), first.size_bytes);
+        check_walk(contents(&first));
         enum wire_verdict verdict = type->decode(contents(&first), &read_back, decoded);
         ck_assert_msg(verdict == WIRE_OK, "%s: %s", type->name, wire_verdict_name(verdict));
         ck_assert_msg(type->equal(value, decoded), "%s: not equal", type->name);

@@ -66,6 +66,21 @@ void store_each_claim_of(const struct store *store, const uint8_t workload_uid[s
                          store_claim_visit visit, void *context);
 void store_each_claim_of_slot(const struct store *store, const struct wire_slot *slot,
                               store_claim_visit visit, void *context);
+/* What placement wants to know of a claim. */
+struct store_claim_brief {
+    const uint8_t *pod_uid; /* 16 bytes; valid until the callback returns */
+    uint64_t node;
+    uint32_t ordinal;
+    enum wire_claim_state state;
+    bool ready;
+    uint32_t rank;
+    uint64_t object_generation, template_hash;
+    wall_ms_t created_wall_ms, ready_wall_ms;
+};
+typedef bool (*store_claim_brief_visit)(void *context, const struct store_claim_brief *claim);
+/* As store_each_claim_of, some ten times as fast: nothing else is decoded. */
+void store_each_claim_brief_of(const struct store *store, const uint8_t workload_uid[static 16],
+                               store_claim_brief_visit visit, void *context);
 /* In pod uid order; void ones included. */
 void store_each_claim_of_node(const struct store *store, uint64_t node, store_claim_visit visit,
                               void *context);

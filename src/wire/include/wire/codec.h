@@ -60,4 +60,8 @@ void wire_arena_reset(struct wire_arena *arena);
 /* Zeroed, aligned for any type; NULL when the limit would be passed (or the product overflows). */
 void *wire_arena_alloc(struct wire_arena *arena, size_t count, size_t size_bytes);
 
+/* Appends the message `id` whose struct is encoded already: what wire_put_*() would append, without
+ * decoding it before. */
+void wire_put_encoded(struct buf *out, uint32_t id, struct bytes encoded);
+
 #endif
