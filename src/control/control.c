@@ -19,6 +19,7 @@ struct control *control_new(const struct control_config *config)
     prng_seed(&control->prng, config->seed);
     place_ledger_init(&control->ledger, &config->capacity);
     RB_INIT(&control->workloads);
+    RB_INIT(&control->names);
     RB_INIT(&control->due);
     RB_INIT(&control->pods);
     TAILQ_INIT(&control->waiting);
@@ -30,9 +31,9 @@ void control_free(struct control *control)
     if (control == NULL)
         return;
     struct control_workload *workload = NULL;
+    pods_free(control);
     while ((workload = RB_ROOT(&control->workloads)) != NULL)
         workload_free(control, workload);
-    pods_free(control);
     place_ledger_fini(&control->ledger);
     mem_free(control);
 }
@@ -80,10 +81,10 @@ struct occupancy {
     bool taken;
 };
 
-static bool note_taken(void *context, const struct wire_claim *claim)
+static bool note_taken(void *context, const struct store_claim_brief *claim)
 {
     struct occupancy *occupancy = context;
-    if (claim->slot.ordinal == occupancy->ordinal)
+    if (claim->ordinal == occupancy->ordinal)
         occupancy->taken = true;
     return !occupancy->taken;
 }
@@ -102,7 +103,7 @@ void control_offered(struct control *control, const struct control_view *view,
         workload->generation != offer->object_generation ||
         occupancy.ordinal >= workload->slots_count || self == NULL)
         return;
-    store_each_claim_of(view->store, workload->uid, note_taken, &occupancy);
+    store_each_claim_brief_of(view->store, workload->uid, note_taken, &occupancy);
     enum place_verdict verdict = place_eligible(&workload->spec, self->record);
     if (occupancy.taken)
         return;
@@ -145,7 +146,7 @@ void control_run(struct control *control, const struct control_view *view,
             workload_postpone(control, workload);
             workload_due(control, workload, view->now.boot_ms + 1);
         }
-        if (workload->deleted && !workload_has_pods(control, workload))
+        if (workload->deleted && !workload_has_pods(workload))
             workload_free(control, workload);
     }
     pods_status_flush(&scene);

@@ -35,20 +35,33 @@
  */
 #define SLOTS_MAX 10000
 
+/* 16 bytes: there may be 100,000 of them. */
 struct control_slot {
     boot_ms_t vacant_since_boot_ms; /* BOOT_MS_NEVER: claimed */
-    uint64_t last_generation;       /* of the version that the slot ran last; 0: not known */
-    uint64_t last_template_hash;    /* 0: not one to keep */
-    boot_ms_t offered_boot_ms;      /* BOOT_MS_NEVER: no offer is out */
-    uint64_t offered_node;
+    uint32_t past;                  /* what it ran last: slot_past() */
     bool was_claimed;
 };
 
+struct control_past {
+    uint64_t generation;    /* of the version; 0: not known */
+    uint64_t template_hash; /* 0: not one to keep */
+};
+
+/* One that is out. */
+struct control_offer {
+    boot_ms_t offered_boot_ms; /* BOOT_MS_NEVER: none */
+    uint64_t node;
+};
+
+RB_HEAD(control_workload_pods, control_pod);
+
 struct control_workload {
     RB_ENTRY(control_workload) by_uid;
+    RB_ENTRY(control_workload) by_key;
     RB_ENTRY(control_workload) by_due;
     uint8_t uid[16];
     char *key;
+    struct control_workload_pods pods; /* ours, by uid */
     uint64_t hlc, writer; /* version of the object that `spec` was decoded from; 0: none yet */
     uint64_t generation;
     bool deleted; /* no such object any more: our pods go */
@@ -57,6 +70,9 @@ struct control_workload {
     struct control_slot *slots;
     uint32_t slots_count;
     uint32_t slots_made_count; /* slots in memory: the most that there ever were */
+    struct control_past *pasts;
+    uint32_t pasts_count, pasts_capacity;
+    struct control_offer *offers; /* of each slot; NULL: none is out */
     boot_ms_t due_boot_ms;
     boot_ms_t submitted_until_boot_ms; /* 0: the write was not ours */
     boot_ms_t heal_since_boot_ms;      /* may_heal was false before: ranks count from here */
@@ -65,8 +81,9 @@ struct control_workload {
 
 struct control_pod {
     RB_ENTRY(control_pod) by_uid;
+    RB_ENTRY(control_pod) of_workload;
+    struct control_workload *workload; /* lives as long as it has pods */
     uint8_t uid[16];
-    uint8_t workload_uid[16];
     uint32_t ordinal;
     uint64_t grace_ms;
     boot_ms_t intent_until_boot_ms; /* BOOT_MS_NEVER: started */
@@ -79,6 +96,7 @@ struct control_pod {
 };
 
 RB_HEAD(control_workloads, control_workload);
+RB_HEAD(control_names, control_workload);
 RB_HEAD(control_due, control_workload);
 TAILQ_HEAD(control_waiting, control_pod);
 RB_HEAD(control_pods, control_pod);
@@ -88,6 +106,7 @@ struct control {
     struct prng prng;
     struct place_ledger ledger;
     struct control_workloads workloads;
+    struct control_names names; /* the same, by key and uid */
     struct control_due due;
     struct control_pods pods;
     size_t pods_count;
@@ -171,6 +190,10 @@ void workloads_all_due(struct control *control, boot_ms_t boot_ms);
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms);
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);
 
+/* ---- pasts.c */
+struct control_past slot_past(const struct control_workload *workload, uint32_t ordinal);
+void slot_set_past(struct control_workload *workload, uint32_t ordinal, struct control_past past);
+
 /* ---- durable.c: what waits for this node's disk */
 void pod_await_disk(struct control *control, struct control_pod *pod, uint64_t sequence);
 void pod_forget_disk(struct control *control, struct control_pod *pod);
@@ -180,6 +203,7 @@ bool disk_is_stuck(const struct scene *scene);
 
 /* ---- order.c */
 struct held held_of(const struct wire_claim *claim);
+struct held held_of_brief(const struct store_claim_brief *claim);
 /* True when `a` should keep the slot rather than `b` (design 6: current generation, Ready, earliest
  * start, rank). */
 bool held_better(const struct held *a, const struct held *b, uint64_t template_hash);
@@ -191,7 +215,8 @@ bool held_available(const struct held *held, uint32_t min_ready_seconds, wall_ms
 
 /* ---- pods.c */
 struct control_pod *pod_find(const struct control *control, const uint8_t uid[static 16]);
-struct control_pod *pod_new(struct control *control, const struct wire_claim *claim);
+struct control_pod *pod_new(struct control *control, struct control_workload *workload,
+                            const struct wire_claim *claim);
 /* Returns what the disk must have reached for it to be there. */
 uint64_t pod_publish(const struct scene *scene, struct wire_claim *claim,
                      const uint64_t *tell_first, size_t tell_first_count);
@@ -212,13 +237,17 @@ void pod_start(const struct scene *scene, struct control_workload *workload,
 void pod_stop(const struct scene *scene, struct control_pod *pod, const char *reason, bool replace);
 void pod_decline(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
                  const char *reason);
-bool workload_has_pods(const struct control *control, const struct control_workload *workload);
+bool workload_has_pods(const struct control_workload *workload);
 void pods_status_flush(const struct scene *scene);
 void pods_validate(const struct control *control, const struct control_view *view);
 void pods_free(struct control *control);
-/* Our pods of the workload, in uid order; a pod may be freed by what is done to it. */
+/* All our pods, in uid order; a pod may be freed by what is done to it. */
 struct control_pod *pods_first(const struct control *control);
 struct control_pod *pods_after(const struct control *control, const uint8_t uid[static 16]);
+/* Those of one workload, in uid order. */
+struct control_pod *workload_pods_first(const struct control_workload *workload);
+struct control_pod *workload_pods_after(const struct control_workload *workload,
+                                        const uint8_t uid[static 16]);
 
 /* ---- slots.c */
 void workload_evaluate(const struct scene *scene, struct control_workload *workload);
@@ -235,6 +264,8 @@ const struct control_member *member_of(const struct control_view *view, uint64_t
 /* ---- offers.c */
 void offers_make(const struct scene *scene, struct control_workload *workload,
                  const struct slot_claims *claims);
+/* Those of slots that are claimed are over; all, when `claims` is NULL. */
+void offers_forget(struct control_workload *workload, const struct slot_claims *claims);
 
 /* ---- rollout.c */
 

@@ -28,10 +28,8 @@ void control_persisted(struct control *control, uint64_t sequence, boot_ms_t now
 {
     struct control_pod *pod = NULL;
     while ((pod = TAILQ_FIRST(&control->waiting)) != NULL && pod->sequence <= sequence) {
-        struct control_workload *workload = workload_find(control, pod->workload_uid);
-        ASSERT(workload != NULL);
         pod_forget_disk(control, pod);
-        workload_due(control, workload, now_boot_ms);
+        workload_due(control, pod->workload, now_boot_ms);
     }
     if (!control->disk_missed)
         return;

@@ -63,17 +63,49 @@ static uint64_t choose(const struct scene *scene, const struct control_workload 
     return best_node;
 }
 
+static struct control_offer offer_of(const struct control_workload *workload, uint32_t ordinal)
+{
+    return workload->offers != NULL ? workload->offers[ordinal]
+                                    : (struct control_offer){.offered_boot_ms = BOOT_MS_NEVER};
+}
+
+static void note_offer(struct control_workload *workload, uint32_t ordinal,
+                       const struct control_offer *offer)
+{
+    if (workload->offers == NULL) {
+        workload->offers = MEM_NEW_ARRAY(struct control_offer, workload->slots_count);
+        for (uint32_t i = 0; i < workload->slots_count; i++)
+            workload->offers[i].offered_boot_ms = BOOT_MS_NEVER;
+    }
+    workload->offers[ordinal] = *offer;
+}
+
+void offers_forget(struct control_workload *workload, const struct slot_claims *claims)
+{
+    bool out = false;
+    if (workload->offers == NULL)
+        return;
+    for (uint32_t i = 0; i < workload->slots_count && claims != NULL; i++) {
+        if (claims[i].count > 0)
+            workload->offers[i].offered_boot_ms = BOOT_MS_NEVER;
+        out = out || workload->offers[i].offered_boot_ms != BOOT_MS_NEVER;
+    }
+    if (out)
+        return;
+    mem_free(workload->offers);
+    workload->offers = NULL;
+}
+
 /* An offer that is out counts as load on its node until it is answered or too old. */
 static void count_outstanding(const struct scene *scene, const struct control_workload *workload,
                               const struct slot_claims *claims, struct plan *plan)
 {
     for (uint32_t i = 0; i < workload->slots_count; i++) {
-        const struct control_slot *slot = &workload->slots[i];
-        size_t index = slot->offered_boot_ms == BOOT_MS_NEVER
-                           ? SIZE_MAX
-                           : index_of(scene->view, slot->offered_node);
+        const struct control_offer offer = offer_of(workload, i);
+        size_t index =
+            offer.offered_boot_ms == BOOT_MS_NEVER ? SIZE_MAX : index_of(scene->view, offer.node);
         if (claims[i].count == 0 && index != SIZE_MAX &&
-            scene->view->now.boot_ms < slot->offered_boot_ms + OFFER_RETRY_MS)
+            scene->view->now.boot_ms < offer.offered_boot_ms + OFFER_RETRY_MS)
             plan->tentative[index]++;
     }
 }
@@ -81,12 +113,12 @@ static void count_outstanding(const struct scene *scene, const struct control_wo
 static bool awaits_answer(const struct scene *scene, struct control_workload *workload,
                           uint32_t ordinal)
 {
-    const struct control_slot *slot = &workload->slots[ordinal];
-    if (slot->offered_boot_ms == BOOT_MS_NEVER)
+    const struct control_offer offer = offer_of(workload, ordinal);
+    if (offer.offered_boot_ms == BOOT_MS_NEVER)
         return false;
-    if (slot_declined(scene->view, workload, ordinal, slot->offered_node))
+    if (slot_declined(scene->view, workload, ordinal, offer.node))
         return false;
-    boot_ms_t until_boot_ms = slot->offered_boot_ms + OFFER_RETRY_MS;
+    boot_ms_t until_boot_ms = offer.offered_boot_ms + OFFER_RETRY_MS;
     if (scene->view->now.boot_ms >= until_boot_ms)
         return false;
     workload_due(scene->control, workload, until_boot_ms);
@@ -106,8 +138,9 @@ static void send_to(const struct scene *scene, struct control_workload *workload
         offer->slot.ordinal = i;
         offer->workload_key = (struct bytes){(const uint8_t *)workload->key, strlen(workload->key)};
         offer->object_generation = workload->generation;
-        workload->slots[i].offered_boot_ms = scene->view->now.boot_ms;
-        workload->slots[i].offered_node = node;
+        note_offer(
+            workload, i,
+            &(struct control_offer){.offered_boot_ms = scene->view->now.boot_ms, .node = node});
     }
     if (offers_count > 0) {
         scene->output->send_offers(scene->output->context, node, workload->key, offers,
@@ -130,9 +163,9 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
         if (claims[i].count > 0 || workload->slots[i].was_claimed ||
             awaits_answer(scene, workload, i))
             continue;
-        bool again = workload->slots[i].offered_boot_ms != BOOT_MS_NEVER;
-        uint64_t node =
-            choose(scene, workload, i, &plan, again ? workload->slots[i].offered_node : 0);
+        const struct control_offer offer = offer_of(workload, i);
+        bool again = offer.offered_boot_ms != BOOT_MS_NEVER;
+        uint64_t node = choose(scene, workload, i, &plan, again ? offer.node : 0);
         if (node == 0)
             continue;
         plan.tentative[index_of(scene->view, node)]++;

@@ -19,6 +19,23 @@ struct held held_of(const struct wire_claim *claim)
     return held;
 }
 
+struct held held_of_brief(const struct store_claim_brief *claim)
+{
+    struct held held = {
+        .present = true,
+        .ready = claim->ready,
+        .state = claim->state,
+        .node = claim->node,
+        .template_hash = claim->template_hash,
+        .object_generation = claim->object_generation,
+        .created_wall_ms = claim->created_wall_ms,
+        .ready_wall_ms = claim->ready_wall_ms,
+        .rank = claim->rank,
+    };
+    memcpy(held.pod_uid, claim->pod_uid, sizeof(held.pod_uid));
+    return held;
+}
+
 bool held_finished(const struct held *held)
 {
     return held->state == WIRE_CLAIM_STATE_SUCCEEDED || held->state == WIRE_CLAIM_STATE_FAILED;

@@ -12,6 +12,7 @@ static int compare_pods(const struct control_pod *a, const struct control_pod *b
 }
 
 TREE_GENERATE(control_pods, control_pod, by_uid, compare_pods)
+TREE_GENERATE(control_workload_pods, control_pod, of_workload, compare_pods)
 
 struct control_pod *pod_find(const struct control *control, const uint8_t uid[static 16])
 {
@@ -27,24 +28,40 @@ struct control_pod *pods_first(const struct control *control)
     return RB_MIN(control_pods, &pods);
 }
 
+/* False: there is none after it. */
+static bool uid_after(const uint8_t uid[static 16], uint8_t ret_uid[static 16])
+{
+    memcpy(ret_uid, uid, 16);
+    for (int i = 15; i >= 0; i--)
+        if (++ret_uid[i] != 0)
+            return true;
+    return false;
+}
+
 struct control_pod *pods_after(const struct control *control, const uint8_t uid[static 16])
 {
     struct control_pods pods = control->pods;
     struct control_pod key;
-    memcpy(key.uid, uid, sizeof(key.uid));
-    for (int i = 15; i >= 0 && ++key.uid[i] == 0; i--)
-        if (i == 0)
-            return NULL;
-    return RB_NFIND(control_pods, &pods, &key);
+    return uid_after(uid, key.uid) ? RB_NFIND(control_pods, &pods, &key) : NULL;
 }
 
-bool workload_has_pods(const struct control *control, const struct control_workload *workload)
+struct control_pod *workload_pods_first(const struct control_workload *workload)
 {
-    for (struct control_pod *pod = pods_first(control); pod != NULL;
-         pod = RB_NEXT(control_pods, NULL, pod))
-        if (memcmp(pod->workload_uid, workload->uid, sizeof(pod->workload_uid)) == 0)
-            return true;
-    return false;
+    struct control_workload_pods pods = workload->pods;
+    return RB_MIN(control_workload_pods, &pods);
+}
+
+struct control_pod *workload_pods_after(const struct control_workload *workload,
+                                        const uint8_t uid[static 16])
+{
+    struct control_workload_pods pods = workload->pods;
+    struct control_pod key;
+    return uid_after(uid, key.uid) ? RB_NFIND(control_workload_pods, &pods, &key) : NULL;
+}
+
+bool workload_has_pods(const struct control_workload *workload)
+{
+    return !RB_EMPTY(&workload->pods);
 }
 
 /* ---- making */
@@ -79,14 +96,16 @@ static void make_name(const struct spec_workload *spec, const uint8_t uid[static
         buf_append_byte(name, (uint8_t)alphabet[uid[i] % (sizeof(alphabet) - 1)]);
 }
 
-struct control_pod *pod_new(struct control *control, const struct wire_claim *claim)
+struct control_pod *pod_new(struct control *control, struct control_workload *workload,
+                            const struct wire_claim *claim)
 {
     struct control_pod *pod = MEM_NEW(struct control_pod);
     memcpy(pod->uid, claim->pod_uid, sizeof(pod->uid));
-    memcpy(pod->workload_uid, claim->slot.workload_uid, sizeof(pod->workload_uid));
+    pod->workload = workload;
     pod->ordinal = claim->slot.ordinal;
     pod->intent_until_boot_ms = BOOT_MS_NEVER;
     RB_INSERT(control_pods, &control->pods, pod);
+    RB_INSERT(control_workload_pods, &workload->pods, pod);
     control->pods_count++;
     return pod;
 }
@@ -95,6 +114,7 @@ static void pod_free(struct control *control, struct control_pod *pod)
 {
     pod_forget_disk(control, pod);
     RB_REMOVE(control_pods, &control->pods, pod);
+    RB_REMOVE(control_workload_pods, &pod->workload->pods, pod);
     control->pods_count--;
     mem_free(pod);
 }
@@ -193,7 +213,7 @@ bool pod_claim(const struct scene *scene, struct control_workload *workload,
     struct buf name = BUF_INIT;
     make_name(spec, claim.pod_uid, &name);
     claim.pod_name = text_bytes(buf_text(&name));
-    struct control_pod *pod = pod_new(control, &claim);
+    struct control_pod *pod = pod_new(control, workload, &claim);
     pod->grace_ms = (uint64_t)spec->grace_seconds * 1000;
     pod->intent_until_boot_ms = scene->view->now.boot_ms + (terms->round ? CLAIM_ROUND_MS : 0);
     pod_await_disk(control, pod,
@@ -246,7 +266,7 @@ static void pod_gone(const struct scene *scene, struct control_pod *pod)
 {
     struct control *control = scene->control;
     const struct wire_claim *now = store_claim(scene->view->store, control->config.node, pod->uid);
-    struct control_workload *workload = workload_find(control, pod->workload_uid);
+    struct control_workload *workload = pod->workload;
     unbook(control, pod->uid);
     if (now != NULL) {
         struct wire_claim claim = *now;
@@ -256,7 +276,7 @@ static void pod_gone(const struct scene *scene, struct control_pod *pod)
         claim.containers_count = 0;
         pod_publish(scene, &claim, NULL, 0);
     }
-    bool again = pod->replace && workload != NULL && !workload->deleted && workload->spec_valid &&
+    bool again = pod->replace && !workload->deleted && workload->spec_valid &&
                  pod->ordinal < workload->slots_count && !scene->view->leaving;
     uint32_t ordinal = pod->ordinal;
     pod_free(control, pod);
@@ -325,15 +345,14 @@ void control_pod_status(struct control *control, const struct control_view *view
         return;
     }
     if (status->state == WIRE_CLAIM_STATE_RELEASED) {
-        struct control_workload *workload = workload_find(control, pod->workload_uid);
-        if (refused && !pod->stopping && workload != NULL) {
+        if (refused && !pod->stopping) {
             struct buf reason = BUF_INIT;
             buf_init(&reason, WIRE_DECLINE_REASON_BYTES_MAX);
             buf_append(&reason, status->message.data,
                        status->message.size_bytes < WIRE_DECLINE_REASON_BYTES_MAX
                            ? status->message.size_bytes
                            : 0);
-            pod_decline(&scene, workload, pod->ordinal,
+            pod_decline(&scene, pod->workload, pod->ordinal,
                         reason.size_bytes ? buf_text(&reason) : "the pod could not start");
             buf_fini(&reason);
         }
@@ -383,7 +402,9 @@ void pods_validate(const struct control *control, const struct control_view *vie
         count++;
         ASSERT(pod->finished || place_ledger_holds(&control->ledger, pod->uid));
         ASSERT(store_claim(view->store, control->config.node, pod->uid) != NULL);
-        ASSERT(workload_find(control, pod->workload_uid) != NULL);
+        ASSERT(workload_find(control, pod->workload->uid) == pod->workload);
+        struct control_workload_pods pods = pod->workload->pods;
+        ASSERT(RB_FIND(control_workload_pods, &pods, pod) == pod);
     }
     ASSERT(count == control->pods_count);
 }

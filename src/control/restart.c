@@ -54,7 +54,7 @@ static struct control_pod *book_known(const struct scene *scene, const struct wi
                                       bool force)
 {
     struct control *control = scene->control;
-    const struct control_workload *workload = ensure_workload_of(scene, claim);
+    struct control_workload *workload = ensure_workload_of(scene, claim);
     struct spec_resource extended[PLACE_DEVICES_MAX];
     struct buf names = BUF_INIT;
     struct spec_workload bare;
@@ -70,7 +70,7 @@ static struct control_pod *book_known(const struct scene *scene, const struct wi
         control->ledger_changed = true;
         pod = pod_find(control, claim->pod_uid);
         if (pod == NULL)
-            pod = pod_new(control, claim);
+            pod = pod_new(control, workload, claim);
         pod->finished = is_finished(claim);
         pod->grace_ms = (uint64_t)spec->grace_seconds * 1000;
     }

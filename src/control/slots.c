@@ -143,29 +143,27 @@ static void note_claim(const struct collection *collection, struct slot_claims *
         note_own(slot, held, spec->template_hash);
 }
 
-static bool collect(void *context, const struct wire_claim *claim)
+static bool collect(void *context, const struct store_claim_brief *claim)
 {
     const struct collection *collection = context;
-    struct held held = held_of(claim);
-    if (claim->slot.ordinal < collection->workload->slots_count)
-        note_claim(collection, &collection->slots[claim->slot.ordinal], &held);
+    struct held held = held_of_brief(claim);
+    if (claim->ordinal < collection->workload->slots_count)
+        note_claim(collection, &collection->slots[claim->ordinal], &held);
     return true;
 }
 
 /* Our pods that nobody wants: the workload is gone or has fewer replicas. */
 static void stop_unwanted(const struct scene *scene, const struct control_workload *workload)
 {
-    struct control_pod *pod = pods_first(scene->control);
+    struct control_pod *pod = workload_pods_first(workload);
     while (pod != NULL) {
         uint8_t uid[16];
         memcpy(uid, pod->uid, sizeof(uid));
-        if (memcmp(pod->workload_uid, workload->uid, sizeof(pod->workload_uid)) == 0) {
-            if (workload->deleted)
-                pod_stop(scene, pod, "the workload was deleted", false);
-            else if (workload->spec_valid && pod->ordinal >= workload->slots_count)
-                pod_stop(scene, pod, "the workload was scaled down", false);
-        }
-        pod = pods_after(scene->control, uid);
+        if (workload->deleted)
+            pod_stop(scene, pod, "the workload was deleted", false);
+        else if (workload->spec_valid && pod->ordinal >= workload->slots_count)
+            pod_stop(scene, pod, "the workload was scaled down", false);
+        pod = workload_pods_after(workload, uid);
     }
 }
 
@@ -231,10 +229,10 @@ static boot_ms_t heirs_begin(const struct control_workload *workload,
 static void claim_vacancy(const struct scene *scene, struct control_workload *workload,
                           uint32_t ordinal, bool keeps_old, const struct claim_terms *terms)
 {
-    const struct control_slot *slot = &workload->slots[ordinal];
+    const struct control_past past = slot_past(workload, ordinal);
     struct version version = {.spec = NULL};
-    if ((keeps_old && version_of(scene->view, workload, slot->last_generation,
-                                 slot->last_template_hash, &version)) ||
+    if ((keeps_old &&
+         version_of(scene->view, workload, past.generation, past.template_hash, &version)) ||
         version_current(scene->view, workload, &version))
         (void)pod_claim(scene, workload, &version, ordinal, terms);
     version_fini(&version);
@@ -300,13 +298,15 @@ static void note_slots(struct control_workload *workload, const struct slot_clai
             continue;
         }
         slot->vacant_since_boot_ms = BOOT_MS_NEVER;
-        slot->offered_boot_ms = BOOT_MS_NEVER;
         slot->was_claimed = true;
-        if (claims[i].newest.object_generation >= slot->last_generation) {
-            slot->last_generation = claims[i].newest.object_generation;
-            slot->last_template_hash = claims[i].newest.template_hash;
-        }
+        if (claims[i].newest.object_generation >= slot_past(workload, i).generation)
+            slot_set_past(workload, i,
+                          (struct control_past){
+                              .generation = claims[i].newest.object_generation,
+                              .template_hash = claims[i].newest.template_hash,
+                          });
     }
+    offers_forget(workload, claims);
 }
 
 /* A vacant slot whose turn in the rollout has not come is filled with what it ran before. */
@@ -315,9 +315,9 @@ static void note_turns(const struct control_workload *workload, const struct rol
 {
     uint32_t broken_before = 0;
     for (uint32_t i = 0; i < workload->slots_count; i++) {
-        const struct control_slot *slot = &workload->slots[i];
-        claims[i].keeps_old = claims[i].count == 0 && slot->last_template_hash != 0 &&
-                              slot->last_template_hash != workload->spec.template_hash &&
+        uint64_t template_hash = slot_past(workload, i).template_hash;
+        claims[i].keeps_old = claims[i].count == 0 && template_hash != 0 &&
+                              template_hash != workload->spec.template_hash &&
                               !rollout_may_renew(rollout, broken_before);
         broken_before += slot_is_broken(&claims[i]);
     }
@@ -356,7 +356,7 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
         return;
     struct slot_claims *claims = MEM_NEW_ARRAY(struct slot_claims, workload->slots_count);
     struct collection collection = {.scene = scene, .workload = workload, .slots = claims};
-    store_each_claim_of(scene->view->store, workload->uid, collect, &collection);
+    store_each_claim_brief_of(scene->view->store, workload->uid, collect, &collection);
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         yield_surplus(scene, &claims[i], &claims[i].own_other);
         yield_surplus(scene, &claims[i], &claims[i].own);

@@ -9,6 +9,12 @@ static int compare_uids(const struct control_workload *a, const struct control_w
     return memcmp(a->uid, b->uid, sizeof(a->uid));
 }
 
+static int compare_names(const struct control_workload *a, const struct control_workload *b)
+{
+    int order = strcmp(a->key, b->key);
+    return order != 0 ? order : compare_uids(a, b);
+}
+
 static int compare_due(const struct control_workload *a, const struct control_workload *b)
 {
     if (a->due_boot_ms != b->due_boot_ms)
@@ -17,6 +23,7 @@ static int compare_due(const struct control_workload *a, const struct control_wo
 }
 
 TREE_GENERATE(control_workloads, control_workload, by_uid, compare_uids)
+TREE_GENERATE(control_names, control_workload, by_key, compare_names)
 TREE_GENERATE(control_due, control_workload, by_due, compare_due)
 
 struct control_workload *workload_find(const struct control *control, const uint8_t uid[static 16])
@@ -59,10 +66,12 @@ void workloads_all_due(struct control *control, boot_ms_t boot_ms)
 
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms)
 {
-    struct control_workload *workload = NULL;
-    RB_FOREACH (workload, control_workloads, &control->workloads)
-        if (strcmp(workload->key, key) == 0)
-            workload_due(control, workload, boot_ms);
+    struct control_workload first = {.uid = {0}};
+    memcpy(&first.key, &key, sizeof(first.key)); /* searching only reads it */
+    struct control_workload *workload = RB_NFIND(control_names, &control->names, &first);
+    for (; workload != NULL && strcmp(workload->key, key) == 0;
+         workload = RB_NEXT(control_names, &control->names, workload))
+        workload_due(control, workload, boot_ms);
 }
 
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms)
@@ -89,18 +98,24 @@ struct control_workload *workload_ensure(struct control *control, const uint8_t 
     memcpy(workload->uid, uid, sizeof(workload->uid));
     workload->key = mem_strdup(key);
     workload->due_boot_ms = BOOT_MS_NEVER;
+    RB_INIT(&workload->pods);
     RB_INSERT(control_workloads, &control->workloads, workload);
+    RB_INSERT(control_names, &control->names, workload);
     RB_INSERT(control_due, &control->due, workload);
     return workload;
 }
 
 void workload_free(struct control *control, struct control_workload *workload)
 {
+    ASSERT(!workload_has_pods(workload));
     RB_REMOVE(control_workloads, &control->workloads, workload);
+    RB_REMOVE(control_names, &control->names, workload);
     RB_REMOVE(control_due, &control->due, workload);
     if (workload->spec_valid)
         spec_workload_fini(&workload->spec);
     mem_free(workload->slots);
+    mem_free(workload->pasts);
+    mem_free(workload->offers);
     mem_free(workload->key);
     mem_free(workload);
 }
@@ -114,15 +129,15 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
     if (slots_count > workload->slots_made_count) {
         workload->slots = mem_realloc(workload->slots, slots_count, sizeof(*workload->slots));
         for (uint32_t i = workload->slots_made_count; i < slots_count; i++)
-            workload->slots[i] = (struct control_slot){.last_generation = 0};
+            workload->slots[i] = (struct control_slot){.past = 0};
         workload->slots_made_count = slots_count;
     }
-    for (uint32_t i = workload->slots_count; i < slots_count; i++)
-        workload->slots[i] = (struct control_slot){
-            .vacant_since_boot_ms = BOOT_MS_NEVER,
-            .offered_boot_ms = BOOT_MS_NEVER,
-            .last_generation = workload->slots[i].last_generation,
-        };
+    for (uint32_t i = workload->slots_count; i < slots_count; i++) {
+        workload->slots[i].vacant_since_boot_ms = BOOT_MS_NEVER;
+        workload->slots[i].was_claimed = false;
+        slot_set_past(workload, i,
+                      (struct control_past){.generation = slot_past(workload, i).generation});
+    }
     workload->slots_count = slots_count;
 }
 
@@ -152,6 +167,5 @@ void workload_refresh(const struct control_view *view, struct control_workload *
         return;
     workload->spec = spec;
     resize_slots(workload, spec.replicas);
-    for (uint32_t i = 0; i < workload->slots_count; i++)
-        workload->slots[i].offered_boot_ms = BOOT_MS_NEVER;
+    offers_forget(workload, NULL);
 }

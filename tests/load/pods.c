@@ -6,9 +6,9 @@
  * way on which an agent adopts what outlived its predecessor. Environment: SHOAL_LOAD="FIRST
  * COUNT"; without it, it has no pods and is like any other agent.
  *
- * An agent with thousands of pods is no use of ours, and its control would go through all of them
- * for each workload that anything happens to; so this one looks after its own Deployments only
- * (__wrap_workload_evaluate, by the linker). What the other members do is not touched by that.
+ * Many of these share one machine with those that are measured; so that they leave the processors
+ * to them, each looks after its own Deployments only (__wrap_workload_evaluate, by the linker).
+ * What the other members do is not touched by that.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,56 @@
+/*
+ * What the slots of a workload ran last. Nearly all of them ran the same version, so that it stands
+ * once and slots name it by number: at 100,000 slots, 16 bytes of each are 1.5 MiB of the 25
+ * allowed (proto/state.md 8). Versions that no slot names any more go when the list is full.
+ */
+#include "base/memory.h"
+#include "control_internal.h"
+
+#define PASTS_MIN 4
+
+struct control_past slot_past(const struct control_workload *workload, uint32_t ordinal)
+{
+    uint32_t number = workload->slots[ordinal].past;
+    return number == 0 ? (struct control_past){.generation = 0} : workload->pasts[number - 1];
+}
+
+/* Leaves those that a slot names, with room for as many again. */
+static void make_room(struct control_workload *workload)
+{
+    uint32_t *numbers = MEM_NEW_ARRAY(uint32_t, workload->pasts_count + 1);
+    uint32_t kept_count = 0;
+    for (uint32_t i = 0; i < workload->slots_made_count; i++)
+        numbers[workload->slots[i].past] = 1;
+    numbers[0] = 0;
+    for (uint32_t i = 1; i <= workload->pasts_count; i++) {
+        if (numbers[i] == 0)
+            continue;
+        workload->pasts[kept_count] = workload->pasts[i - 1];
+        numbers[i] = ++kept_count;
+    }
+    for (uint32_t i = 0; i < workload->slots_made_count; i++)
+        workload->slots[i].past = numbers[workload->slots[i].past];
+    mem_free(numbers);
+    workload->pasts_count = kept_count;
+    workload->pasts_capacity = kept_count * 2 < PASTS_MIN ? PASTS_MIN : kept_count * 2;
+    workload->pasts =
+        mem_realloc(workload->pasts, workload->pasts_capacity, sizeof(workload->pasts[0]));
+}
+
+void slot_set_past(struct control_workload *workload, uint32_t ordinal, struct control_past past)
+{
+    uint32_t number = workload->pasts_count;
+    struct control_past before = slot_past(workload, ordinal);
+    if (before.generation == past.generation && before.template_hash == past.template_hash)
+        return;
+    while (number > 0 && (workload->pasts[number - 1].generation != past.generation ||
+                          workload->pasts[number - 1].template_hash != past.template_hash))
+        number--;
+    if (number == 0) {
+        if (workload->pasts_count == workload->pasts_capacity)
+            make_room(workload);
+        workload->pasts[workload->pasts_count++] = past;
+        number = workload->pasts_count;
+    }
+    workload->slots[ordinal].past = number;
+}
