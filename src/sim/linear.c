@@ -87,6 +87,24 @@ static uint64_t first_return(const struct search *search, uint64_t done)
     return first_us;
 }
 
+/* Of writes that are alike but for the time of their call, and have no end, the one that was called
+ * first can stand for any other: trying them all would double the states with each of them. */
+static bool has_elder(const struct search *search, uint64_t done, size_t index)
+{
+    const struct linear_operation *operation = &search->operations[index];
+    for (size_t i = 0; i < search->count; i++) {
+        const struct linear_operation *other = &search->operations[i];
+        if (i == index || (done >> i & 1) != 0 || other->kind != LINEAR_MAYBE ||
+            other->checks != operation->checks ||
+            (other->checks && other->expected != operation->expected))
+            continue;
+        if (other->call_us < operation->call_us ||
+            (other->call_us == operation->call_us && i < index))
+            return true;
+    }
+    return false;
+}
+
 struct stack {
     struct state *items;
     size_t count, capacity;
@@ -101,7 +119,8 @@ static void push_next(struct search *search, struct stack *stack, const struct s
         const struct linear_operation *operation = &search->operations[i];
         struct state next = *state;
         if ((state->done >> i & 1) != 0 || (operation->kind == LINEAR_MAYBE) != maybes ||
-            operation->call_us > first_us || !apply(operation, &next))
+            operation->call_us > first_us || !apply(operation, &next) ||
+            (maybes && has_elder(search, state->done, i)))
             continue;
         next.done |= UINT64_C(1) << i;
         if (!remember(search, &next))

@@ -34,8 +34,8 @@ enum linear_verdict {
     LINEAR_TOO_LARGE, /* more states than the limit: not decided */
 };
 
-/* At most LINEAR_OPERATIONS_MAX (asserted). Exponential in the number of operations that overlap,
- * bounded by 2^20 states. */
+/* At most LINEAR_OPERATIONS_MAX (asserted). Exponential in the number of operations with an answer
+ * that overlap, bounded by 2^20 states; those without one cost a factor of their number. */
 enum linear_verdict linear_check(const struct linear_operation *operations, size_t count);
 
 #endif

@@ -150,12 +150,81 @@ START_TEST(accepts_what_happened_and_rejects_what_could_not)
 }
 END_TEST
 
+/* Every order, without any cleverness. */
+static bool some_order_explains(const struct linear_operation *operations, size_t count,
+                                uint32_t done, uint64_t sequence)
+{
+    uint64_t first_us = NEVER;
+    bool missing = false;
+    for (size_t i = 0; i < count; i++)
+        if ((done >> i & 1) == 0 && operations[i].kind != LINEAR_MAYBE) {
+            missing = true;
+            if (operations[i].return_us < first_us)
+                first_us = operations[i].return_us;
+        }
+    if (!missing)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        const struct linear_operation *operation = &operations[i];
+        bool writes = operation->kind != LINEAR_READ;
+        if ((done >> i & 1) != 0 || operation->call_us > first_us ||
+            (operation->kind != LINEAR_MAYBE && operation->sequence != sequence + writes) ||
+            (operation->checks && operation->expected != sequence))
+            continue;
+        if (some_order_explains(operations, count, done | UINT32_C(1) << i, sequence + writes))
+            return true;
+    }
+    return false;
+}
+
+START_TEST(agrees_with_trying_every_order)
+{
+    struct prng prng;
+    prng_seed(&prng, (uint64_t)_i);
+    struct linear_operation operations[8];
+    size_t count = prng_between(&prng, 2, 8);
+    for (size_t i = 0; i < count; i++) {
+        struct linear_operation *operation = &operations[i];
+        uint64_t sequence = prng_below(&prng, 5);
+        *operation = (struct linear_operation){.sequence = sequence, .tag = 100 + sequence};
+        operation->kind = (enum linear_kind)prng_below(&prng, 3);
+        operation->call_us = prng_below(&prng, 20);
+        operation->return_us = operation->call_us + prng_between(&prng, 1, 10);
+        if (operation->kind == LINEAR_WRITE && sequence == 0)
+            operation->kind = LINEAR_MAYBE;
+        if (operation->kind == LINEAR_MAYBE) {
+            operation->return_us = NEVER;
+            operation->checks = prng_below(&prng, 2) == 0;
+            operation->expected = prng_below(&prng, 4);
+        }
+    }
+    ck_assert_int_eq(linear_check(operations, count) == LINEAR_HOLDS,
+                     some_order_explains(operations, count, 0, 0));
+}
+END_TEST
+
+/* 2^30 subsets, if one of them were not as good as the other. */
+START_TEST(decides_however_many_answers_were_lost)
+{
+    struct linear_operation operations[32];
+    for (size_t i = 0; i < 30; i++)
+        operations[i] = (struct linear_operation)MAYBE(i);
+    operations[30] = (struct linear_operation)WRITE(40, 41, 31, 131);
+    operations[31] = (struct linear_operation)READ(42, 43, 31, 131);
+    ck_assert_int_eq(linear_check(operations, 32), LINEAR_HOLDS);
+    operations[31] = (struct linear_operation)READ(42, 43, 30, 130);
+    ck_assert_int_eq(linear_check(operations, 32), LINEAR_BROKEN);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim/linear");
     TCase *tcase = tcase_create("linear");
     tcase_add_loop_test(tcase, judges, 0, (int)(sizeof(cases) / sizeof(cases[0])));
     tcase_add_loop_test(tcase, accepts_what_happened_and_rejects_what_could_not, 1, 201);
+    tcase_add_loop_test(tcase, agrees_with_trying_every_order, 1, 5001);
+    tcase_add_test(tcase, decides_however_many_answers_were_lost);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
