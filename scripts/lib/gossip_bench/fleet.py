@@ -59,10 +59,11 @@ def _setns(fd):
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def _child_of(pid):
+def _youngest_child_of(pid):
+    """The shell that became nsenter may have left it children of its own that have ended and are not waited for."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         children = file.read().split()
-    return int(children[0]) if children else 0
+    return int(children[-1]) if children else 0
 
 
 class Fleet:
@@ -98,7 +99,7 @@ class Fleet:
         if not self.wait(lambda: all(machine.ready for machine in machines), 120):
             raise SystemExit("the agents do not come to the start")
         for machine in machines:
-            machine.agent_pid = _child_of(machine.process.pid)
+            machine.agent_pid = _youngest_child_of(machine.process.pid)
 
     def release(self, machines):
         """Lets them go; returns when."""
