@@ -251,10 +251,22 @@ struct control_pod *workload_pods_after(const struct control_workload *workload,
 
 /* ---- slots.c */
 void workload_evaluate(const struct scene *scene, struct control_workload *workload);
-/* The slot's chain of nodes that may run it and have not declined; self counts as not declined when
- * it has room again. Caller frees with mem_free. */
+
+/* ---- chains.c */
+/* Nodes that may run pods of a workload, whatever the slot: found once an evaluation, when the
+ * first slot asks. Zeroed: not yet. */
+struct candidates {
+    bool found;
+    struct place_candidate *nodes;
+    size_t count;
+    size_t preferred_count; /* the others have a PreferNoSchedule taint */
+};
+void candidates_fini(struct candidates *candidates);
+/* The slot's chain of candidates that have not declined; self counts as not declined when it has
+ * room again. Caller frees with mem_free. */
 struct place_candidate *slot_chain(const struct scene *scene,
-                                   const struct control_workload *workload, uint32_t ordinal,
+                                   const struct control_workload *workload,
+                                   struct candidates *candidates, uint32_t ordinal,
                                    size_t *ret_count);
 /* The node's decline of the slot at the workload's current generation stands. */
 bool slot_declined(const struct control_view *view, const struct control_workload *workload,

@@ -32,6 +32,7 @@ static uint64_t load_ppm(const struct control_member *member, const struct spec_
 struct plan {
     uint64_t *tentative; /* per member of the view: pods of this workload on their way */
     uint64_t *chosen;    /* per slot: node to offer to now, 0: none */
+    struct candidates candidates;
 };
 
 static size_t index_of(const struct control_view *view, uint64_t node)
@@ -41,10 +42,11 @@ static size_t index_of(const struct control_view *view, uint64_t node)
 }
 
 static uint64_t choose(const struct scene *scene, const struct control_workload *workload,
-                       uint32_t ordinal, const struct plan *plan, uint64_t avoid)
+                       uint32_t ordinal, struct plan *plan, uint64_t avoid)
 {
     size_t chain_count = 0;
-    struct place_candidate *chain = slot_chain(scene, workload, ordinal, &chain_count);
+    struct place_candidate *chain =
+        slot_chain(scene, workload, &plan->candidates, ordinal, &chain_count);
     uint64_t best_node = 0;
     uint64_t best_ppm = 0;
     for (size_t i = 0, seen = 0; i < chain_count && seen < TOP_CANDIDATES; i++) {
@@ -181,4 +183,5 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
     workload_due(scene->control, workload, workload->submitted_until_boot_ms);
     mem_free(plan.tentative);
     mem_free(plan.chosen);
+    candidates_fini(&plan.candidates);
 }

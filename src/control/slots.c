@@ -4,98 +4,6 @@
 #include "base/memory.h"
 #include "control_internal.h"
 
-const struct control_member *member_of(const struct control_view *view, uint64_t node)
-{
-    size_t low = 0;
-    size_t high = view->members_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (view->members[middle].node == node)
-            return &view->members[middle];
-        if (view->members[middle].node < node)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
-/* ---- chains */
-
-/* Nodes that said no to the slot at the current generation; few, since each is asked in turn. */
-struct decliners {
-    uint64_t generation;
-    uint64_t *nodes;
-    size_t count;
-    size_t capacity;
-};
-
-static bool note_decliner(void *context, const struct wire_decline *decline)
-{
-    struct decliners *decliners = context;
-    if (decline->object_generation == decliners->generation) {
-        MEM_GROW(decliners->nodes, decliners->count, decliners->capacity);
-        decliners->nodes[decliners->count++] = decline->node;
-    }
-    return true;
-}
-
-static struct decliners decliners_of(const struct control_view *view,
-                                     const struct control_workload *workload, uint32_t ordinal)
-{
-    struct decliners decliners = {.generation = workload->generation};
-    struct wire_slot slot = {.ordinal = ordinal};
-    memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
-    store_each_decline_of_slot(view->store, view->now, &slot, note_decliner, &decliners);
-    return decliners;
-}
-
-static bool has_declined(const struct decliners *decliners, uint64_t node)
-{
-    for (size_t i = 0; i < decliners->count; i++)
-        if (decliners->nodes[i] == node)
-            return true;
-    return false;
-}
-
-bool slot_declined(const struct control_view *view, const struct control_workload *workload,
-                   uint32_t ordinal, uint64_t node)
-{
-    struct decliners decliners = decliners_of(view, workload, ordinal);
-    bool declined = has_declined(&decliners, node);
-    mem_free(decliners.nodes);
-    return declined;
-}
-
-struct place_candidate *slot_chain(const struct scene *scene,
-                                   const struct control_workload *workload, uint32_t ordinal,
-                                   size_t *ret_count)
-{
-    const struct control_view *view = scene->view;
-    struct decliners decliners = decliners_of(view, workload, ordinal);
-    struct place_candidate *chain = MEM_NEW_ARRAY(struct place_candidate, view->members_count + 1);
-    size_t count = 0;
-    for (size_t pass = 0; pass < 2;
-         pass++) { /* nodes with a PreferNoSchedule taint come after all others */
-        size_t begin = count;
-        for (size_t i = 0; i < view->members_count; i++) {
-            const struct control_member *member = &view->members[i];
-            bool self_again = workload->room_again && member->node == scene->control->config.node;
-            if (place_avoided(&workload->spec, member->record) != (pass == 1) ||
-                place_eligible(&workload->spec, member->record) != PLACE_ELIGIBLE ||
-                (!self_again && has_declined(&decliners, member->node)))
-                continue;
-            uint64_t cpu_milli = member->record->capacity.cpu_milli;
-            chain[count++] =
-                (struct place_candidate){.node = member->node, .weight = cpu_milli ? cpu_milli : 1};
-        }
-        place_chain(workload->uid, ordinal, chain + begin, count - begin);
-    }
-    mem_free(decliners.nodes);
-    *ret_count = count;
-    return chain;
-}
-
 /* ---- what is held */
 
 struct collection {
@@ -238,8 +146,8 @@ static void claim_vacancy(const struct scene *scene, struct control_workload *wo
     version_fini(&version);
 }
 
-static void heal(const struct scene *scene, struct control_workload *workload, uint32_t ordinal,
-                 bool keeps_old)
+static void heal(const struct scene *scene, struct control_workload *workload,
+                 struct candidates *candidates, uint32_t ordinal, bool keeps_old)
 {
     struct control *control = scene->control;
     boot_ms_t begin_boot_ms = heirs_begin(workload, &workload->slots[ordinal]);
@@ -248,7 +156,7 @@ static void heal(const struct scene *scene, struct control_workload *workload, u
         return;
     }
     size_t chain_count = 0;
-    struct place_candidate *chain = slot_chain(scene, workload, ordinal, &chain_count);
+    struct place_candidate *chain = slot_chain(scene, workload, candidates, ordinal, &chain_count);
     uint32_t rank = 0;
     while (rank < chain_count && chain[rank].node != control->config.node)
         rank++;
@@ -333,10 +241,12 @@ static void fill_vacancies(const struct scene *scene, struct control_workload *w
         offers_make(scene, workload, claims);
     if (!scene->view->may_heal)
         return;
+    struct candidates candidates = {.found = false};
     for (uint32_t i = 0; i < workload->slots_count; i++)
         if (claims[i].count == 0 && workload->slots[i].vacant_since_boot_ms != BOOT_MS_NEVER &&
             (!submitted || workload->slots[i].was_claimed))
-            heal(scene, workload, i, claims[i].keeps_old);
+            heal(scene, workload, &candidates, i, claims[i].keeps_old);
+    candidates_fini(&candidates);
 }
 
 static void note_healing(const struct scene *scene, struct control_workload *workload)

@@ -147,15 +147,15 @@ void store_each_claim_of_node(const struct store *store, uint64_t node, store_cl
 const struct wire_claim *store_claim_of_pod(const struct store *store,
                                             const uint8_t pod_uid[static 16])
 {
-    struct record_probe probe = {.pod_uid = pod_uid};
+    struct record_probe probe = {.kind = RECORD_CLAIM, .pod_uid = pod_uid};
     uint32_t found = INDEX_NONE;
-    struct index_at at = index_lower(&store->claims_by_pod, &probe);
-    for (uint32_t id; (id = index_get(&store->claims_by_pod, at)) != INDEX_NONE;
-         at = index_next(&store->claims_by_pod, at)) {
-        const struct record *record = record_at(store, id);
-        if (memcmp(record->pod_uid, pod_uid, 16) != 0)
-            break;
-        if (!is_void(store, record))
+    struct index_at at = index_first();
+    for (uint32_t node; (node = index_get(&store->nodes_by_id, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_id, at)) {
+        probe.node = record_node_at(store, node)->id;
+        uint32_t id = record_find(store, &probe);
+        if (id != INDEX_NONE && !record_at(store, id)->ghost &&
+            !is_void(store, record_at(store, id)))
             found = id;
     }
     return found != INDEX_NONE ? record_reader_claim(store, found) : NULL;

@@ -7,6 +7,8 @@
 
 /* 128 numbers are 512 bytes: a search inside costs seven comparisons, a move eight cache lines. */
 #define RUN_MAX 128
+/* Runs grow by this: half of what they would have to spare on average if they doubled. */
+#define RUN_STEP 16
 
 struct index_run {
     uint16_t count, capacity;
@@ -140,6 +142,7 @@ static struct index_at split(struct index *index, struct index_at at)
     uint16_t keep = at_end ? RUN_MAX : RUN_MAX / 2;
     runs_add(index, at.run + 1, run_new(run->ids + keep, (uint16_t)(run->count - keep)));
     run->count = keep;
+    index->runs[at.run] = run_resize(run, keep);
     if (at.offset >= keep)
         at = (struct index_at){.run = at.run + 1, .offset = at.offset - keep};
     return at;
@@ -159,7 +162,7 @@ void index_insert(struct index *index, const void *item, uint32_t id)
         at = split(index, at);
     struct index_run *run = index->runs[at.run];
     if (run->count == run->capacity) {
-        unsigned capacity = run->capacity * 2U;
+        unsigned capacity = run->capacity < RUN_STEP ? RUN_STEP : run->capacity + RUN_STEP;
         run = index->runs[at.run] =
             run_resize(run, (uint16_t)(capacity < RUN_MAX ? capacity : RUN_MAX));
     }

@@ -19,7 +19,7 @@ static void add_record(const struct store *store, uint32_t id, struct items *ite
 {
     const struct record *record = record_at(store, id);
     MEM_GROW(items->items, items->count, items->capacity);
-    items->items[items->count++] = (struct item){.key_hash = record->key_hash,
+    items->items[items->count++] = (struct item){.key_hash = record_key_hash(store, record),
                                                  .high = record->generation,
                                                  .low = record->seq,
                                                  .record = RECORD_IS_T2 | id,
@@ -40,7 +40,7 @@ void items_collect(const struct store *store, uint64_t first, uint64_t last, str
     at = index_lower(&store->records_by_hash, &record);
     for (uint32_t id; (id = index_get(&store->records_by_hash, at)) != INDEX_NONE;
          at = index_next(&store->records_by_hash, at)) {
-        if (record_at(store, id)->key_hash > last)
+        if (record_key_hash(store, record_at(store, id)) > last)
             break;
         add_record(store, id, items);
     }

@@ -94,32 +94,28 @@ static bool cut(const struct store *store, const struct record *record, struct b
 
 /* ---- Blobs */
 
-/* Without others to share with, a blob is nothing but its bytes. */
-static const uint8_t *blob_new(const struct store *store, const void *data, size_t size_bytes)
+static const uint8_t *blob_new(struct store *store, struct bytes blob)
 {
     bool is_new = false;
     if (store->config.shared == NULL)
-        return mem_dup(data, size_bytes);
-    return intern_hold(store->config.shared, (struct bytes){data, size_bytes}, 0, &is_new);
+        return blobs_add(&store->blobs, blob);
+    return intern_hold(store->config.shared, blob, 0, &is_new);
 }
 
-void record_blob_free(const struct store *store, const uint8_t *blob)
+void record_blob_free(struct store *store, struct bytes blob)
 {
-    void *own = NULL;
-    memcpy(&own, &blob, sizeof(own));
     if (store->config.shared == NULL)
-        mem_free(own);
+        blobs_remove(&store->blobs, blob);
     else
-        intern_release(store->config.shared, blob);
+        intern_release(store->config.shared, blob.data);
 }
 
-static void keep(struct store *store, struct record *record, const void *data, size_t size_bytes,
-                 uint8_t reference)
+static void keep(struct store *store, struct record *record, struct bytes blob, uint8_t reference)
 {
-    record->blob = blob_new(store, data, size_bytes);
-    record->blob_bytes = (uint32_t)size_bytes;
+    record->blob = blob_new(store, blob);
+    record->blob_bytes = (uint32_t)blob.size_bytes;
     record->reference = reference;
-    store->records_bytes += size_bytes;
+    store->records_bytes += blob.size_bytes;
     if (reference != REFERENCE_NONE)
         workload_at(store, record->workload)->references[reference]->users_count++;
 }
@@ -148,7 +144,7 @@ static bool pack_with(struct store *store, struct record *record, struct bytes t
     delta_encode(contents(reference), tail, &reader->encoded);
     if (reader->encoded.size_bytes > WORTH(tail.size_bytes))
         return false;
-    keep(store, record, reader->encoded.data, reader->encoded.size_bytes, number);
+    keep(store, record, (struct bytes){reader->encoded.data, reader->encoded.size_bytes}, number);
     return true;
 }
 
@@ -180,14 +176,14 @@ void record_pack(struct store *store, struct record *record, struct bytes encode
                        encoded.size_bytes <= DELTA_REFERENCE_BYTES_MAX &&
                        cut(store, record, encoded, &tail);
     if (!like_others || !pack(store, record, tail))
-        keep(store, record, encoded.data, encoded.size_bytes, REFERENCE_NONE);
+        keep(store, record, encoded, REFERENCE_NONE);
 }
 
 void record_free_blob(struct store *store, struct record *record)
 {
     store->records_bytes -= record->blob_bytes;
     MEM_GROW(store->old_blobs, store->old_blobs_count, store->old_blobs_capacity);
-    store->old_blobs[store->old_blobs_count++] = record->blob;
+    store->old_blobs[store->old_blobs_count++] = (struct bytes){record->blob, record->blob_bytes};
     record->blob = NULL;
     record->blob_bytes = 0;
     if (record->reference == REFERENCE_NONE)

@@ -55,8 +55,8 @@ struct record_probe record_probe_of(const struct store *store, const struct reco
                                  .node = record_node_at(store, record->node)->id,
                                  .workload_uid = workload_uid(store, record),
                                  .ordinal = record->ordinal,
-                                 .pod_uid = record->pod_uid,
-                                 .key_hash = record->key_hash};
+                                 .pod_uid = record->pod_uid};
+    probe.key_hash = record_probe_hash(&probe);
     return probe;
 }
 
@@ -89,7 +89,7 @@ static int by_hash(const void *context, const void *item, uint32_t id)
 {
     const struct record_probe *probe = item;
     const struct record *record = record_at(context, id);
-    int order = compare_u64(probe->key_hash, record->key_hash);
+    int order = compare_u64(probe->key_hash, record_key_hash(context, record));
     return order != 0 ? order : by_node(context, item, id);
 }
 
@@ -101,14 +101,6 @@ static int by_slot(const void *context, const void *item, uint32_t id)
     if (order == 0)
         order = compare_node(context, probe, record);
     return order != 0 ? order : compare_uid(probe->pod_uid, record->pod_uid);
-}
-
-static int by_pod(const void *context, const void *item, uint32_t id)
-{
-    const struct record_probe *probe = item;
-    const struct record *record = record_at(context, id);
-    int order = compare_uid(probe->pod_uid, record->pod_uid);
-    return order != 0 ? order : compare_node(context, probe, record);
 }
 
 static int by_node_id(const void *context, const void *item, uint32_t id)
@@ -140,7 +132,6 @@ void records_init(struct store *store)
     index_init(&store->records_by_node, by_node, store);
     index_init(&store->records_by_hash, by_hash, store);
     index_init(&store->claims_by_slot, by_slot, store);
-    index_init(&store->claims_by_pod, by_pod, store);
     index_init(&store->declines_by_slot, by_slot, store);
     index_init(&store->nodes_by_id, by_node_id, store);
     index_init(&store->workloads_by_uid, by_workload_uid, store);
@@ -152,18 +143,20 @@ void records_fini(struct store *store)
     struct index_at at = index_first();
     for (uint32_t id; (id = index_get(&store->records_by_node, at)) != INDEX_NONE;
          at = index_next(&store->records_by_node, at))
-        record_blob_free(store, record_at(store, id)->blob);
+        record_blob_free(
+            store, (struct bytes){record_at(store, id)->blob, record_at(store, id)->blob_bytes});
     at = index_first();
     for (uint32_t id; (id = index_get(&store->workloads_by_uid, at)) != INDEX_NONE;
          at = index_next(&store->workloads_by_uid, at))
         for (size_t i = 0; i < REFERENCES_MAX; i++)
             mem_free(workload_at(store, id)->references[i]);
-    struct index *indexes[] = {&store->records_by_node,  &store->records_by_hash,
-                               &store->claims_by_slot,   &store->claims_by_pod,
-                               &store->declines_by_slot, &store->nodes_by_id,
-                               &store->workloads_by_uid, &store->timers_by_due};
+    struct index *indexes[] = {&store->records_by_node, &store->records_by_hash,
+                               &store->claims_by_slot,  &store->declines_by_slot,
+                               &store->nodes_by_id,     &store->workloads_by_uid,
+                               &store->timers_by_due};
     for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++)
         index_fini(indexes[i]);
+    blobs_fini(&store->blobs);
     slab_fini(&store->records);
     slab_fini(&store->nodes);
     slab_fini(&store->workloads);
@@ -228,7 +221,6 @@ uint32_t record_add(struct store *store, const struct record_probe *probe, uint3
         memcpy(record->pod_uid, probe->pod_uid, 16);
     if (probe->workload_uid != NULL)
         record->workload = workload_get(store, probe->workload_uid);
-    record->key_hash = record_probe_hash(probe);
     record_node_at(store, node)->records_count++;
     return id;
 }
@@ -261,12 +253,10 @@ void record_attach(struct store *store, uint32_t id)
     index_insert(&store->records_by_node, &probe, id);
     if (record->kind != RECORD_DECLINE)
         index_insert(&store->records_by_hash, &probe, id);
-    if (record->kind == RECORD_CLAIM && !record->ghost) {
+    if (record->kind == RECORD_CLAIM && !record->ghost)
         index_insert(&store->claims_by_slot, &probe, id);
-        index_insert(&store->claims_by_pod, &probe, id);
-    } else if (record->kind == RECORD_DECLINE && !record->ghost) {
+    else if (record->kind == RECORD_DECLINE && !record->ghost)
         index_insert(&store->declines_by_slot, &probe, id);
-    }
     if (record_in_digest(record))
         store_digest_add(store, probe.key_hash, record->generation, record->seq);
     count_record(store, record, 1);
@@ -279,12 +269,10 @@ void record_detach(struct store *store, uint32_t id)
     index_remove(&store->records_by_node, &probe, id);
     if (record->kind != RECORD_DECLINE)
         index_remove(&store->records_by_hash, &probe, id);
-    if (record->kind == RECORD_CLAIM && !record->ghost) {
+    if (record->kind == RECORD_CLAIM && !record->ghost)
         index_remove(&store->claims_by_slot, &probe, id);
-        index_remove(&store->claims_by_pod, &probe, id);
-    } else if (record->kind == RECORD_DECLINE && !record->ghost) {
+    else if (record->kind == RECORD_DECLINE && !record->ghost)
         index_remove(&store->declines_by_slot, &probe, id);
-    }
     if (record_in_digest(record))
         store_digest_subtract(store, probe.key_hash, record->generation, record->seq);
     count_record(store, record, (uint32_t)-1);

@@ -31,6 +31,10 @@ static inline struct workload *workload_at(const struct store *store, uint32_t i
 }
 
 struct record_probe record_probe_of(const struct store *store, const struct record *record);
+static inline uint64_t record_key_hash(const struct store *store, const struct record *record)
+{
+    return record_probe_of(store, record).key_hash;
+}
 /* As digests and summaries know it (proto/state.md 6.1), from kind, node and slot or pod uid. */
 uint64_t record_probe_hash(const struct record_probe *probe);
 /* All but declines and ghosts. */
@@ -63,7 +67,7 @@ void record_timer_clear(struct store *store, uint32_t *timer);
 void record_pack(struct store *store, struct record *record, struct bytes encoded);
 void record_free_blob(struct store *store, struct record *record);
 /* What record_free_blob has put into old_blobs. */
-void record_blob_free(const struct store *store, const uint8_t *blob);
+void record_blob_free(struct store *store, struct bytes blob);
 /* The encoded record: the blob itself, or rebuilt in the reader's buffer. */
 struct bytes record_unpack(const struct store *store, const struct record *record);
 /* A claim, with or without its keys 1 to 5: what costs least. Valid like record_unpack's. */

@@ -3,6 +3,7 @@
 #define SHOAL_STORE_STATE_H
 
 #include "base/arena.h"
+#include "blobs.h"
 #include "index.h"
 #include "reader.h"
 #include "slab.h"
@@ -54,10 +55,10 @@ enum record_kind { RECORD_STATUS, RECORD_COMPLETE, RECORD_CLAIM, RECORD_DECLINE 
 
 #define REFERENCE_NONE UINT8_MAX
 
-/* 64 bytes: at 100,000 claims each byte here is a hundred kilobytes. */
+/* 64 bytes: at 100,000 claims each byte here is a hundred kilobytes. So the hash of its key is made
+ * anew for each look. */
 struct record {
     uint64_t generation, seq;
-    uint64_t key_hash;   /* record_probe_hash: comparing by it needs nothing else */
     uint8_t pod_uid[16]; /* claims */
     const uint8_t *blob; /* encoded, or its difference to a reference; NULL: an expired decline */
     uint32_t blob_bytes;
@@ -118,10 +119,10 @@ struct store {
     uint64_t versions_count;
 
     struct slab records, nodes, workloads, timers;
+    struct blobs blobs;           /* of records, unless they are shared with other stores */
     struct index records_by_node; /* node, kind, workload and ordinal of declines, pod uid */
     struct index records_by_hash; /* all but declines: key hash, kind, node, pod uid */
     struct index claims_by_slot;  /* shown claims: workload uid, ordinal, node, pod uid */
-    struct index claims_by_pod;   /* shown claims: pod uid, node */
     struct index declines_by_slot;
     struct index nodes_by_id, workloads_by_uid, timers_by_due;
     uint32_t claims_count, claims_released_count,
@@ -140,7 +141,7 @@ struct store {
 
     /* Let go by this call, freed by the next: readers may write what they were handed. */
     struct version *graveyard;
-    const uint8_t **old_blobs;
+    struct bytes *old_blobs;
     size_t old_blobs_count, old_blobs_capacity;
     struct arena scratch; /* what a change hands out */
     struct store_persist *persists;

@@ -97,10 +97,8 @@ static void check_record(const struct store *store, uint32_t id, struct recount 
     ASSERT(record_find(store, &probe) == id);
     if (record->kind != RECORD_DECLINE)
         ASSERT(index_find(&store->records_by_hash, &probe) == id);
-    if (record->kind == RECORD_CLAIM && !record->ghost) {
+    if (record->kind == RECORD_CLAIM && !record->ghost)
         ASSERT(index_find(&store->claims_by_slot, &probe) == id);
-        ASSERT(index_find(&store->claims_by_pod, &probe) == id);
-    }
     if (record_in_digest(record))
         count(recount, probe.key_hash, record->generation, record->seq);
     recount->records_bytes += record->blob_bytes;
@@ -172,8 +170,7 @@ static void check_indexes(const struct store *store, const struct recount *recou
                                      &store->entries_by_hash, &store->entries_by_version,
                                      &store->tombstones};
     const struct index *records[] = {&store->records_by_node, &store->records_by_hash,
-                                     &store->claims_by_slot, &store->claims_by_pod,
-                                     &store->declines_by_slot};
+                                     &store->claims_by_slot, &store->declines_by_slot};
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
         index_validate(entries[i], entry_item);
     for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
@@ -186,7 +183,6 @@ static void check_indexes(const struct store *store, const struct recount *recou
     ASSERT(store->records_by_node.count == store->records.used_count);
     ASSERT(store->records_by_hash.count == recount->hashed);
     ASSERT(store->claims_by_slot.count == recount->shown_claims);
-    ASSERT(store->claims_by_pod.count == recount->shown_claims);
     ASSERT(store->declines_by_slot.count == recount->shown_declines);
     ASSERT(store->timers_by_due.count == recount->timers &&
            store->timers.used_count == recount->timers);

@@ -1,4 +1,4 @@
-/* index.h, slab.h, delta.h: against the obvious implementation. */
+/* index.h, slab.h, blobs.h, delta.h: against the obvious implementation. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "base/prng.h"
+#include "blobs.h"
 #include "delta.h"
 #include "index.h"
 #include "slab.h"
@@ -148,6 +149,43 @@ static struct bytes mutate(struct prng *prng, struct bytes reference, uint8_t *o
     return (struct bytes){out, size_bytes};
 }
 
+/* Runs of all sizes come and go in any order, and none touches another. */
+START_TEST(blobs_keep_what_they_got)
+{
+    enum { HELD_MAX = 300, ROUNDS = 20000 };
+    struct held_run {
+        struct bytes run;
+        uint8_t fill;
+    } held[HELD_MAX];
+    struct blobs blobs = {.blocks = NULL};
+    struct prng prng;
+    size_t count = 0;
+    prng_seed(&prng, 1);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint8_t data[2 * BLOBS_SHARE_BYTES_MAX];
+        if (count == HELD_MAX || (count > 0 && prng_below(&prng, 3) == 0)) {
+            struct held_run *gone = &held[prng_below(&prng, count)];
+            for (size_t i = 0; i < gone->run.size_bytes; i++)
+                ck_assert_uint_eq(gone->run.data[i], gone->fill);
+            blobs_remove(&blobs, gone->run);
+            *gone = held[--count];
+            continue;
+        }
+        struct held_run *added = &held[count++];
+        added->fill = (uint8_t)prng_next(&prng);
+        added->run.size_bytes = prng_below(&prng, sizeof(data) + 1);
+        memset(data, added->fill, sizeof(data));
+        added->run.data = blobs_add(&blobs, (struct bytes){data, added->run.size_bytes});
+    }
+    /* What was freed is used again. */
+    ck_assert_uint_le(blobs.blocks_count, HELD_MAX * BLOBS_SHARE_BYTES_MAX / 4080 * 2 + 2);
+    while (count-- > 0)
+        blobs_remove(&blobs, held[count].run);
+    blobs_remove(&blobs, (struct bytes){NULL, 0});
+    blobs_fini(&blobs);
+}
+END_TEST
+
 START_TEST(delta_round_trip)
 {
     struct prng prng;
@@ -210,6 +248,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, equals_a_sorted_set, 0, 4);
     tcase_add_test(tcase, slab_reuses_numbers_and_zeroes);
+    tcase_add_test(tcase, blobs_keep_what_they_got);
     tcase_add_test(tcase, delta_round_trip);
     tcase_add_test(tcase, delta_of_equals_is_small);
     tcase_add_test(tcase, delta_decode_survives_anything);

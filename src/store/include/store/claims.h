@@ -84,8 +84,8 @@ void store_each_claim_brief_of(const struct store *store, const uint8_t workload
 /* In pod uid order; void ones included. */
 void store_each_claim_of_node(const struct store *store, uint64_t node, store_claim_visit visit,
                               void *context);
-/* NULL when there is none. Where two nodes claim one pod uid: the larger node id (it never should
- * be). */
+/* O(nodes log claims). NULL when there is none. Where two nodes claim one pod uid: the larger node
+ * id (it never should be). */
 const struct wire_claim *store_claim_of_pod(const struct store *store,
                                             const uint8_t pod_uid[static 16]);
 /* Void ones included; NULL when not held or released. */
