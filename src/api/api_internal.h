@@ -129,8 +129,12 @@ struct resource_path {
     const char *subresource;    /* NULL: none */
 };
 void objects_handle(struct api_connection *connection, const struct resource_path *path);
-json_t *objects_collect(struct api *api,
-                        const struct resource_path *path); /* array; new reference */
+/* ---- list.c: what stands under a path, one item after the other. */
+typedef void (*list_item)(void *context, json_t *item); /* takes `item` */
+void list_each(struct api *api, const struct resource_path *path, list_item add, void *context);
+json_t *list_collect(struct api *api, const struct resource_path *path); /* array; new reference */
+/* The whole of it as the answer. */
+void list_handle(struct api_connection *connection, const struct resource_path *path);
 void watch_handle(struct api_connection *connection, const struct resource_path *path);
 void watches_tick(struct api *api);
 boot_ms_t watches_deadline(const struct api *api);
@@ -160,12 +164,13 @@ bool discovery_handle(struct api_connection *connection);
 /* ---- present.c, pods.c, nodes.c: new references */
 json_t *present_object(struct api *api, const struct brain_object *object,
                        const struct spec_kind_info *kind);
+json_t *present_default_namespace(void); /* there without having been made */
 json_t *present_time(wall_ms_t wall_ms);
 /* Text from the cluster. Never NULL: bytes that are no UTF-8 (a program's last words) become '?'.
  */
 json_t *present_text(struct bytes text);
 void present_uid(const uint8_t uid[static 16], char text[static 37]);
-json_t *pods_list(struct api *api, const char *namespace_name); /* array */
+void pods_each(struct api *api, const char *namespace_name, list_item add, void *context);
 json_t *pods_find(struct api *api, const char *namespace_name, const char *name);
 bool pods_claim(struct api *api, const char *namespace_name, const char *name,
                 struct wire_claim *ret_claim);

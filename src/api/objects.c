@@ -350,71 +350,6 @@ static void delete_object(struct api_connection *connection, const struct resour
 
 /* ---- reading */
 
-struct listing {
-    struct api *api;
-    const struct spec_kind_info *kind;
-    json_t *items;
-};
-
-static bool add_object(void *context, const struct brain_object *object)
-{
-    struct listing *listing = context;
-    (void)json_array_append_new(listing->items,
-                                present_object(listing->api, object, listing->kind));
-    return true;
-}
-
-static json_t *default_namespace(void)
-{
-    return json_pack("{s:s, s:s, s:{s:s}, s:{s:s}}", "apiVersion", "v1", "kind", "Namespace",
-                     "metadata", "name", SPEC_NAMESPACE_DEFAULT, "status", "phase", "Active");
-}
-
-json_t *objects_collect(struct api *api, const struct resource_path *path)
-{
-    if (path->kind->kind == SPEC_KIND_POD)
-        return pods_list(api, path->namespace_name);
-    if (path->kind->kind == SPEC_KIND_NODE)
-        return nodes_list(api);
-    struct listing listing = {.api = api, .kind = path->kind, .items = json_array()};
-    struct buf prefix = BUF_INIT;
-    buf_printf(&prefix, "%s%s%s/%s%s", path->kind->plural, path->kind->group[0] ? "." : "",
-               path->kind->group, path->namespace_name, path->namespace_name[0] ? "/" : "");
-    struct brain_object object;
-    if (path->kind->kind == SPEC_KIND_NAMESPACE &&
-        !brain_object(api->host.brain(api->host.context), "namespaces//" SPEC_NAMESPACE_DEFAULT,
-                      &object))
-        (void)json_array_append_new(listing.items, default_namespace());
-    brain_each_object(api->host.brain(api->host.context), buf_text(&prefix), add_object, &listing);
-    buf_fini(&prefix);
-    return listing.items;
-}
-
-static void list_objects(struct api_connection *connection, const struct resource_path *path)
-{
-    struct api *api = connection->api;
-    struct buf kind = BUF_INIT;
-    struct buf version = BUF_INIT;
-    if (request_query(&connection->request, "labelSelector") != NULL ||
-        request_query(&connection->request, "fieldSelector") != NULL) {
-        respond_failure(connection, 400, "BadRequest", NULL,
-                        "selectors in lists are not supported yet; list all and filter");
-        return;
-    }
-    if (request_flag(&connection->request, "watch")) {
-        watch_handle(connection, path);
-        return;
-    }
-    buf_printf(&kind, "%sList", path->kind->name);
-    buf_printf(&version, "%" PRIu64, brain_hlc(api->host.brain(api->host.context)));
-    respond_json(connection, 200,
-                 json_pack("{s:s, s:s, s:{s:s}, s:o}", "apiVersion", path->kind->api_version,
-                           "kind", buf_text(&kind), "metadata", "resourceVersion",
-                           buf_text(&version), "items", objects_collect(api, path)));
-    buf_fini(&kind);
-    buf_fini(&version);
-}
-
 static json_t *get_one(struct api *api, const struct resource_path *path)
 {
     char text[SPEC_KEY_TEXT_BYTES_MAX];
@@ -430,7 +365,7 @@ static json_t *get_one(struct api *api, const struct resource_path *path)
     if (brain_object(api->host.brain(api->host.context), spec_key_format(&key, text), &object))
         return present_object(api, &object, path->kind);
     if (path->kind->kind == SPEC_KIND_NAMESPACE && strcmp(path->name, SPEC_NAMESPACE_DEFAULT) == 0)
-        return default_namespace();
+        return present_default_namespace();
     return NULL;
 }
 
@@ -449,7 +384,7 @@ void objects_handle(struct api_connection *connection, const struct resource_pat
 {
     enum http_method method = connection->request.method;
     if ((method == HTTP_GET || method == HTTP_HEAD) && path->name == NULL)
-        list_objects(connection, path);
+        list_handle(connection, path);
     else if (method == HTTP_GET || method == HTTP_HEAD)
         get_object(connection, path);
     else if (method == HTTP_POST && path->name == NULL)

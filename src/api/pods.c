@@ -143,7 +143,9 @@ struct pod_listing {
     struct api *api;
     const char *namespace_name; /* "" : all */
     const char *name;           /* NULL: all */
-    json_t *items;
+    list_item add;
+    void *context;
+    json_t *bare;     /* "namespace/name" of Pods that have claims */
     json_t *workload; /* parsed body of the last claim's workload: claims come grouped by it */
     char *workload_key;
 };
@@ -225,6 +227,28 @@ static json_t *present(struct api *api, const struct wire_claim *claim, const st
                      metadata_of(claim, key, template), "spec", spec, "status", status);
 }
 
+static void bare_name(const struct spec_key *key, struct buf *name)
+{
+    buf_printf(name, "%s/%s", key->namespace_name, key->name);
+}
+
+static void note_bare(struct pod_listing *listing, const struct spec_key *key)
+{
+    struct buf name = BUF_INIT;
+    bare_name(key, &name);
+    (void)json_object_set_new(listing->bare, buf_text(&name), json_null());
+    buf_fini(&name);
+}
+
+static bool is_bare(const struct pod_listing *listing, const struct spec_key *key)
+{
+    struct buf name = BUF_INIT;
+    bare_name(key, &name);
+    bool noted = json_object_get(listing->bare, buf_text(&name)) != NULL;
+    buf_fini(&name);
+    return noted;
+}
+
 static bool add_pod(void *context, const struct wire_claim *claim)
 {
     struct pod_listing *listing = context;
@@ -241,8 +265,9 @@ static bool add_pod(void *context, const struct wire_claim *claim)
         listing->workload_key =
             mem_strndup((const char *)claim->workload_key.data, claim->workload_key.size_bytes);
     }
-    (void)json_array_append_new(listing->items,
-                                present(listing->api, claim, &key, listing->workload));
+    if (key.kind == SPEC_KIND_POD)
+        note_bare(listing, &key);
+    listing->add(listing->context, present(listing->api, claim, &key, listing->workload));
     return true;
 }
 
@@ -255,15 +280,8 @@ static bool add_pending(void *context, const struct brain_object *object)
     if (!spec_key_parse(object->key, &key) ||
         (listing->namespace_name[0] != '\0' &&
          strcmp(key.namespace_name, listing->namespace_name) != 0) ||
-        (listing->name != NULL && strcmp(key.name, listing->name) != 0))
+        (listing->name != NULL && strcmp(key.name, listing->name) != 0) || is_bare(listing, &key))
         return true;
-    for (size_t i = 0; i < json_array_size(listing->items); i++) {
-        const json_t *metadata = json_object_get(json_array_get(listing->items, i), "metadata");
-        if (strcmp(json_string_value(json_object_get(metadata, "name")), key.name) == 0 &&
-            strcmp(json_string_value(json_object_get(metadata, "namespace")), key.namespace_name) ==
-                0)
-            return true;
-    }
     (void)brain_why_pending(listing->api->host.brain(listing->api->host.context), object->uid, 0,
                             why, sizeof(why));
     json_t *json = present_object(listing->api, object, spec_kind_info(SPEC_KIND_POD));
@@ -272,31 +290,44 @@ static bool add_pending(void *context, const struct brain_object *object)
                                         "message", why, "conditions", "type", "PodScheduled",
                                         "status", "False", "reason", "Unschedulable", "message",
                                         why));
-    (void)json_array_append_new(listing->items, json);
+    listing->add(listing->context, json);
     return true;
 }
 
-static json_t *collect(struct api *api, const char *namespace_name, const char *name)
+static void each(struct api *api, const char *namespace_name, const char *name, list_item add,
+                 void *context)
 {
-    struct pod_listing listing = {
-        .api = api, .namespace_name = namespace_name, .name = name, .items = json_array()};
+    struct pod_listing listing = {.api = api,
+                                  .namespace_name = namespace_name,
+                                  .name = name,
+                                  .add = add,
+                                  .context = context,
+                                  .bare = json_object()};
     brain_each_claim(api->host.brain(api->host.context), add_pod, &listing);
     brain_each_object(api->host.brain(api->host.context), "pods/", add_pending, &listing);
     json_decref(listing.workload);
     mem_free(listing.workload_key);
-    return listing.items;
+    json_decref(listing.bare);
 }
 
-json_t *pods_list(struct api *api, const char *namespace_name)
+void pods_each(struct api *api, const char *namespace_name, list_item add, void *context)
 {
-    return collect(api, namespace_name, NULL);
+    each(api, namespace_name, NULL, add, context);
+}
+
+static void keep_first(void *context, json_t *item)
+{
+    json_t **first = context;
+    if (*first == NULL)
+        *first = item;
+    else
+        json_decref(item);
 }
 
 json_t *pods_find(struct api *api, const char *namespace_name, const char *name)
 {
-    json_t *items = collect(api, namespace_name, name);
-    json_t *first = json_incref(json_array_get(items, 0));
-    json_decref(items);
+    json_t *first = NULL;
+    each(api, namespace_name, name, keep_first, &first);
     return first;
 }
 

@@ -200,3 +200,9 @@ json_t *present_object(struct api *api, const struct brain_object *object,
         (void)json_object_set_new(json, "status", json_pack("{s:s}", "phase", "Active"));
     return json;
 }
+
+json_t *present_default_namespace(void)
+{
+    return json_pack("{s:s, s:s, s:{s:s}, s:{s:s}}", "apiVersion", "v1", "kind", "Namespace",
+                     "metadata", "name", SPEC_NAMESPACE_DEFAULT, "status", "phase", "Active");
+}

@@ -56,7 +56,7 @@ static void identify(const json_t *object, struct buf *id)
 static void compare(struct watch *watch)
 {
     json_t *now = json_object();
-    json_t *items = objects_collect(watch->connection->api, &watch->path);
+    json_t *items = list_collect(watch->connection->api, &watch->path);
     struct buf id = BUF_INIT;
     for (size_t i = 0; i < json_array_size(items); i++) {
         json_t *item = json_array_get(items, i);

@@ -8,6 +8,8 @@
 #include "base/memory.h"
 
 #define BLOCK_BYTES_MIN ((size_t)4096)
+/* A larger block than this was for something rare, and is not kept for the next time. */
+#define KEEP_BYTES ((size_t)64 << 10)
 
 struct arena_block {
     struct arena_block *next;
@@ -39,6 +41,10 @@ void arena_fini(struct arena *arena)
 void arena_clear(struct arena *arena)
 {
     arena->used_bytes = 0;
+    if (arena->blocks != NULL && arena->blocks->size_bytes > KEEP_BYTES) {
+        free_blocks(arena->blocks);
+        arena->blocks = NULL;
+    }
     if (arena->blocks == NULL)
         return;
     free_blocks(arena->blocks->next);

@@ -11,6 +11,9 @@
 #define TEXT_BYTES_MAX    512
 #define EFFECTS_MAX       ((size_t)1 << 20)
 #define EFFECTS_BYTES_MAX ((size_t)256 << 20)
+/* Room that is kept from step to step: a usual step has a handful of effects, one that takes in a
+ * megabyte thousands. */
+#define EFFECTS_KEEP 256
 
 void effects_init(struct effects *effects)
 {
@@ -27,6 +30,11 @@ void effects_fini(struct effects *effects)
 
 void effects_clear(struct effects *effects)
 {
+    if (effects->capacity > EFFECTS_KEEP) {
+        mem_free(effects->items);
+        effects->items = NULL;
+        effects->capacity = 0;
+    }
     effects->count = 0;
     arena_clear(&effects->arena);
 }

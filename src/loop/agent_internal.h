@@ -111,7 +111,7 @@ struct agent {
     struct brain *brain;
     struct effects effects;
     bool stepping;
-    size_t passed_bytes; /* in events, since the heap was tidied */
+    size_t passed_bytes; /* in events and answers, since the heap was tidied */
     boot_ms_t tidied_boot_ms;
     uv_timer_t brain_timer;
     struct deferred *deferred;

@@ -15,6 +15,7 @@
 
 struct local {
     struct local *next, **link; /* in agent->locals */
+    struct agent *agent;
     uv_pipe_t pipe;
     struct api_connection *connection;
     bool closing;
@@ -63,6 +64,7 @@ static void local_write(void *context, struct bytes data)
     struct local *local = context;
     if (uv_is_closing((uv_handle_t *)&local->pipe) || data.size_bytes == 0)
         return;
+    local->agent->passed_bytes += data.size_bytes;
     struct local_write *request = mem_alloc(1, sizeof(*request) + data.size_bytes);
     memcpy(request->data, data.data, data.size_bytes);
     request->local = local;
@@ -114,6 +116,7 @@ static void on_local(uv_stream_t *listener, int status)
         return;
     struct local *local = MEM_NEW(struct local);
     ASSERT(uv_pipe_init(agent->loop, &local->pipe, 0) == 0);
+    local->agent = agent;
     local->pipe.data = local;
     local->next = agent->locals;
     local->link = &agent->locals;
@@ -200,6 +203,7 @@ int doors_open(struct agent *agent, struct error *error)
 
 struct remote {
     struct remote *next, **link; /* in agent->remotes */
+    struct agent *agent;
     struct net_tunnel *tunnel;
     struct api_connection *connection;
 };
@@ -208,6 +212,7 @@ static void remote_write(void *context, struct bytes data)
 {
     struct remote *remote = context;
     struct error error = ERROR_INIT;
+    remote->agent->passed_bytes += data.size_bytes;
     (void)net_tunnel_write(remote->tunnel, data, &error); /* a full queue ends in on_closed */
 }
 
@@ -269,6 +274,7 @@ void doors_on_tunnel(void *context, struct net_tunnel *tunnel, const struct seal
     if (agent->api == NULL || agent->closing)
         return;
     struct remote *remote = MEM_NEW(struct remote);
+    remote->agent = agent;
     remote->tunnel = tunnel;
     const struct api_transport transport = {
         .context = remote,

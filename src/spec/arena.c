@@ -6,8 +6,8 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
-/* Large enough that a usual Deployment needs two, small enough that a thousand of them do not hurt.
- */
+/* Large enough that what is left of a usual Deployment needs one, small enough that thousands do
+ * not hurt. */
 #define CHUNK_BYTES 256
 
 struct spec_arena_chunk {

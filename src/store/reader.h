@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "wire/wire.h"
 
-/* Some 800 claims: more than a step looks at twice, little beside what an idle agent takes. */
-#define READER_KEEP_BYTES ((size_t)1 << 20)
+/* Some 200 claims: more than a step looks at twice, little beside what an idle agent takes. */
+#define READER_KEEP_BYTES ((size_t)256 << 10)
 
 struct store;
 struct decoded;

@@ -1,6 +1,7 @@
 /* Objects over HTTP as Kubernetes' clients expect it: status codes, reasons, versions, watches,
  * logs. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,6 +234,30 @@ static void begin_watch(struct rig_connection *watch)
     rig_put(watch, request, strlen(request));
 }
 
+/* A list that is longer than what is written ahead comes in chunks, and is whole. */
+START_TEST(a_long_list_comes_in_chunks)
+{
+    enum { COUNT = 500, NOTE_BYTES = 700 };
+    char note[NOTE_BYTES + 1], body[NOTE_BYTES + 200];
+    memset(note, 'n', NOTE_BYTES);
+    note[NOTE_BYTES] = '\0';
+    again("GET", "/api/v1/namespaces", NULL, 200);
+    ck_assert_ptr_nonnull(strstr(answer.head, "Content-Length"));
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(body, sizeof(body),
+                 "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"n%d\","
+                 "\"annotations\":{\"note\":\"%s\"}}}",
+                 i, note);
+        again("POST", "/api/v1/namespaces", body, 201);
+    }
+    again("GET", "/api/v1/namespaces", NULL, 200);
+    ck_assert_ptr_nonnull(strstr(answer.head, "Transfer-Encoding: chunked"));
+    ck_assert_str_eq(at(&answer, "kind"), "NamespaceList");
+    ck_assert_str_ne(at(&answer, "metadata.resourceVersion"), "");
+    ck_assert_uint_eq(items(), COUNT + 1); /* and the default one */
+}
+END_TEST
+
 START_TEST(a_watch_tells_what_changes)
 {
     struct rig_connection watch;
@@ -336,6 +361,7 @@ int main(void)
     tcase_add_test(tcase, causes_name_fields);
     tcase_add_test(tcase, pods_of_a_deployment_are_listed_and_can_be_deleted);
     tcase_add_test(tcase, a_namespace_takes_its_content_along);
+    tcase_add_test(tcase, a_long_list_comes_in_chunks);
     tcase_add_test(tcase, a_watch_tells_what_changes);
     tcase_add_test(tcase, a_slow_watch_gets_the_difference_later);
     tcase_add_test(tcase, logs_are_read_to_their_end);

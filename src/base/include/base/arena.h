@@ -20,7 +20,7 @@ struct arena {
 
 void arena_init(struct arena *arena, size_t limit_bytes);
 void arena_fini(struct arena *arena);
-/* Forgets everything; keeps the newest block. */
+/* Forgets everything; keeps the newest block, unless it is large. */
 void arena_clear(struct arena *arena);
 /* Zeroed, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size_bytes)
