@@ -31,6 +31,17 @@ static bool admits(void *context, uint64_t id)
     return agent->brain == NULL || !brain_is_banned(agent->brain, id);
 }
 
+static bool find_key(void *context, uint64_t id, uint8_t ret_public_key[SEAL_PUBLIC_KEY_BYTES])
+{
+    const struct agent *agent = context;
+    struct brain_member member;
+    if (agent->brain == NULL || !brain_member(agent->brain, id, &member) ||
+        member.record->public_key.size_bytes != SEAL_PUBLIC_KEY_BYTES)
+        return false;
+    memcpy(ret_public_key, member.record->public_key.data, SEAL_PUBLIC_KEY_BYTES);
+    return true;
+}
+
 static void on_unknown_key(void *context, const struct address *from, uint64_t sender_id,
                            uint8_t key_id)
 {
@@ -79,6 +90,7 @@ static int open_net(struct agent *agent, struct error *error)
         .on_twin = on_twin,
         .on_unknown_key = on_unknown_key,
         .admits = admits,
+        .find_key = find_key,
     };
     struct net_config config = {
         .identity = &agent->identity,

@@ -36,6 +36,9 @@ static void opened(struct connection *connection)
         connection_refuse(connection, SEAL_BANNED);
         return;
     }
+    if (net->pairs != NULL && connection->peer.purpose == SEAL_PURPOSE_GOSSIP &&
+        !connection->peer.is_client)
+        seal_pairs_meet(net->pairs, connection->peer.public_key);
     if (connection->outgoing) {
         net->stats.streams_opened++;
     } else {

@@ -102,6 +102,7 @@ static int open_once(uv_loop_t *loop, const struct net_config *config,
     net->identity = *config->identity;
     net->sender = (struct seal_sender){.id = config->identity->id,
                                        .boot_nonce = seal_random_boot_nonce(config->generation)};
+    net->pairs = seal_pairs_new(config->identity, SEAL_PAIRS_MAX);
     net->replay = seal_replay_new(SEAL_REPLAY_SENDERS_MAX);
     if (open_sockets(net, error) != 0) {
         net_close(net, NULL, NULL);
@@ -163,6 +164,7 @@ void net_handle_closed(struct net *net)
     ASSERT(net->closing && TAILQ_EMPTY(&net->connections));
     void (*on_closed)(void *context) = net->on_closed;
     void *context = net->on_closed_context;
+    seal_pairs_free(net->pairs);
     seal_replay_free(net->replay);
     seal_identity_fini(&net->identity);
     seal_cluster_fini(&net->cluster);

@@ -25,6 +25,7 @@ struct net {
     struct seal_identity identity;
     struct seal_cluster cluster;
     struct seal_sender sender;
+    struct seal_pairs *pairs;
     struct seal_replay *replay;
     struct net_stats stats;
     struct address address;

@@ -39,6 +39,15 @@ struct udp {
     uint8_t slots[BATCH_COUNT][SLOT_BYTES];
 };
 
+/* What two nodes share is made when they first have to do with each other. */
+static void meet(struct net *net, uint64_t id)
+{
+    uint8_t public_key[SEAL_PUBLIC_KEY_BYTES];
+    if (id != 0 && net->callbacks.find_key != NULL && seal_pairs_find(net->pairs, id) == NULL &&
+        net->callbacks.find_key(net->callbacks.context, id, public_key))
+        seal_pairs_meet(net->pairs, public_key);
+}
+
 /* --- receiving --- */
 
 static void take_datagram(struct net *net, const struct address *from, struct bytes datagram)
@@ -46,8 +55,10 @@ static void take_datagram(struct net *net, const struct address *from, struct by
     uint8_t plain[SEAL_DATAGRAM_PAYLOAD_BYTES_MAX];
     struct seal_opened opened;
     net->stats.datagram_bytes_in += datagram.size_bytes;
-    enum seal_verdict verdict =
-        seal_datagram_open(&net->cluster, &net->sender, net->replay, datagram, plain, &opened);
+    if (datagram.size_bytes >= SEAL_DATAGRAM_HEADER_BYTES)
+        meet(net, seal_datagram_claimed_sender(datagram));
+    enum seal_verdict verdict = seal_datagram_open(&net->cluster, &net->sender, net->pairs,
+                                                   net->replay, datagram, plain, &opened);
     if (verdict == SEAL_OK && net->callbacks.admits != NULL &&
         !net->callbacks.admits(net->callbacks.context, opened.sender_id))
         verdict = SEAL_BANNED;
@@ -171,9 +182,11 @@ int net_send_datagram(struct net *net, uint64_t to_id, const struct address *add
         net->stats.datagrams_send_failed++;
         return EAFNOSUPPORT;
     }
-    size_t size_bytes = seal_datagram_seal(&net->cluster, &net->sender, to_id, payload, datagram);
-    int errnum = 0;
-    for (int attempt = 0; attempt < SEND_ATTEMPTS_MAX; attempt++) {
+    meet(net, to_id);
+    size_t size_bytes =
+        seal_datagram_seal(&net->cluster, &net->sender, net->pairs, to_id, payload, datagram);
+    int errnum = ENOKEY;
+    for (int attempt = 0; attempt < SEND_ATTEMPTS_MAX && size_bytes > 0; attempt++) {
         ssize_t sent = sendto(net->udp->fd, datagram, size_bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
                               &to.sa, to_bytes);
         if (sent >= 0) {

@@ -17,6 +17,7 @@ const char *seal_verdict_name(enum seal_verdict verdict)
         [SEAL_TWIN] = "twin",
         [SEAL_WRONG_PEER] = "wrong peer",
         [SEAL_EXPIRED] = "expired token",
+        [SEAL_UNKNOWN_SENDER] = "unknown sender",
         [SEAL_BANNED] = "banned",
     };
     return (unsigned)verdict < SEAL_VERDICTS_COUNT ? names[verdict] : "unknown";

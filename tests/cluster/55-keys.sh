@@ -129,7 +129,8 @@ case_a_banned_node_is_out_until_it_is_unbanned() {
 
 # proto/ is enough to read along: a decoder in Python that shares no code with the agents opens what they send.
 case_a_second_implementation_opens_what_agents_send() {
-    local captured=$MACHINES_DIR/captured said pid
+    local captured=$MACHINES_DIR/captured said pid name
+    local -a states=()
     given_cluster
     nsenter -t "$(_machine_pid m2)" --net python3 "$SHOAL_ROOT/tests/wire/live.py" capture 6 7600 "$captured" &
     pid=$!
@@ -140,7 +141,8 @@ case_a_second_implementation_opens_what_agents_send() {
     await_ready m1 10
     wait "$pid"
     (umask 077 && machine_exec m1 cat /var/lib/shoal/key >"$MACHINES_DIR/key")
-    said=$(python3 "$SHOAL_ROOT/tests/wire/live.py" open "$MACHINES_DIR/key" "$captured") || fail "$said"
+    for name in $(cluster_names); do states+=("$(machine_dir "$name")/disk/var-lib-shoal/state.mdb"); done
+    said=$(python3 "$SHOAL_ROOT/tests/wire/live.py" open "$MACHINES_DIR/key" "$captured" "${states[@]}") || fail "$said"
     expect_match "what it read" 'datagrams of 5 nodes:.* ack=[1-9].* claim=[1-9].* member=[1-9].* ping=[1-9]' "$said"
     expect_match "what it verified" '; [1-9][0-9]* records verified, 0 wrong' "$said"
     machine_exec m1 shoal delete deployment web

@@ -36,6 +36,7 @@ struct node {
     uint8_t last_key_id;
     bool last_by_token;
     uint64_t not_admitted; /* this node is banned here */
+    bool knows_nobody;     /* has no public keys */
     unsigned unknown_keys_count;
     uint8_t unknown_key_id;
     uint64_t unknown_key_sender;
@@ -48,6 +49,14 @@ struct node {
     bool echoes; /* answers each message with itself */
     void (*on_tunnel)(struct node *node, struct net_tunnel *tunnel, const struct seal_peer *peer);
 };
+
+/* Everybody knows everybody's public key, as members do. */
+#define FIXTURE_NODES_MAX 16
+static struct {
+    uint64_t id;
+    uint8_t public_key[SEAL_PUBLIC_KEY_BYTES];
+} fixture_known[FIXTURE_NODES_MAX];
+static size_t fixture_known_count;
 
 static uv_loop_t fixture_loop;
 static struct error fixture_error;
@@ -92,6 +101,26 @@ static inline bool node_admits(void *context, uint64_t id)
 {
     const struct node *node = context;
     return id != node->not_admitted;
+}
+
+static inline void fixture_know(const struct seal_identity *identity)
+{
+    ck_assert_uint_lt(fixture_known_count, FIXTURE_NODES_MAX);
+    fixture_known[fixture_known_count].id = identity->id;
+    memcpy(fixture_known[fixture_known_count++].public_key, identity->public_key,
+           SEAL_PUBLIC_KEY_BYTES);
+}
+
+static inline bool node_find_key(void *context, uint64_t id,
+                                 uint8_t ret_public_key[SEAL_PUBLIC_KEY_BYTES])
+{
+    const struct node *node = context;
+    for (size_t i = 0; i < fixture_known_count && !node->knows_nobody; i++)
+        if (fixture_known[i].id == id) {
+            memcpy(ret_public_key, fixture_known[i].public_key, SEAL_PUBLIC_KEY_BYTES);
+            return true;
+        }
+    return false;
 }
 
 static inline void node_on_unknown_key(void *context, const struct address *from,
@@ -162,6 +191,7 @@ static inline void node_open(struct node *node, uint8_t cluster, const struct ne
     struct net_callbacks callbacks = {
         .context = node,
         .admits = node_admits,
+        .find_key = node_find_key,
         .on_unknown_key = node_on_unknown_key,
         .on_datagram = node_on_datagram,
         .on_unreachable = node_on_unreachable,
@@ -173,6 +203,7 @@ static inline void node_open(struct node *node, uint8_t cluster, const struct ne
     ck_assert_int_eq(seal_init(&fixture_error), 0);
     if (node->identity.id == 0)
         seal_random_identity(&node->identity);
+    fixture_know(&node->identity);
     node->cluster = fixture_cluster(cluster);
     if (node->address.port == 0)
         ck_assert_int_eq(address_parse("127.0.0.1", 0, &node->address, &fixture_error), 0);

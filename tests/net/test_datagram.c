@@ -78,7 +78,7 @@ START_TEST(strangers_are_counted_and_ignored)
     run_until(stats->datagrams_refused[SEAL_TOO_SHORT] == 1);
     raw_send(raw, &bob.address, "", 0);
     run_until(stats->datagrams_refused[SEAL_TOO_SHORT] == 2);
-    uint8_t large[4000] = {1};
+    uint8_t large[4000] = {SEAL_DATAGRAM_VERSION};
     raw_send(raw, &bob.address, large, sizeof(large));
     run_until(stats->datagrams_refused[SEAL_TOO_LONG] == 1);
     uint64_t refused_count = 0;
@@ -193,11 +193,14 @@ START_TEST(one_dual_stack_socket_serves_both_families)
     struct node dual = {.net = NULL};
     ck_assert_int_eq(address_parse("::", 0, &dual.address, &fixture_error), 0);
     struct net_config config = {.listen = dual.address};
-    struct net_callbacks callbacks = {
-        .context = &dual, .on_datagram = node_on_datagram, .on_unreachable = node_on_unreachable};
+    struct net_callbacks callbacks = {.context = &dual,
+                                      .find_key = node_find_key,
+                                      .on_datagram = node_on_datagram,
+                                      .on_unreachable = node_on_unreachable};
     node_open(&bob, 1, NULL);
     dual.cluster = fixture_cluster(1);
     seal_random_identity(&dual.identity);
+    fixture_know(&dual.identity);
     config.identity = &dual.identity;
     config.cluster = &dual.cluster;
     ck_assert_msg(net_open(&fixture_loop, &config, &callbacks, &dual.net, &fixture_error) == 0,
@@ -217,6 +220,31 @@ START_TEST(one_dual_stack_socket_serves_both_families)
     ck_assert(address_equal(&dual.failed_address, &nobody));
     node_close(&dual);
     node_close(&bob);
+}
+END_TEST
+
+START_TEST(who_is_introduced_can_be_answered)
+{
+    bob.knows_nobody = true;
+    open_both();
+    ck_assert_int_eq(
+        net_send_datagram(bob.net, alice.identity.id, &alice.address, text_bytes("who?")), ENOKEY);
+    ck_assert_uint_eq(stats_of(&bob)->datagrams_send_failed, 1);
+    send_text(&alice, bob.identity.id, &bob.address, "hello");
+    run_until(bob.datagrams_count == 1);
+    send_text(&bob, alice.identity.id, &alice.address, "pleased to meet you");
+    run_until(alice.datagrams_count == 1);
+    send_text(&alice, bob.identity.id, &bob.address, "without ceremony");
+    run_until(bob.datagrams_count == 2);
+    /* Bob starts again, and alice does not know it yet. */
+    node_close(&bob);
+    node_open(&bob, 1, NULL);
+    send_text(&alice, bob.identity.id, &bob.address, "are you there?");
+    run_until(stats_of(&bob)->datagrams_refused[SEAL_UNKNOWN_SENDER] == 1);
+    bob.knows_nobody = false;
+    send_text(&alice, bob.identity.id, &bob.address, "are you there?");
+    run_until(bob.datagrams_count == 3);
+    close_both();
 }
 END_TEST
 
@@ -267,6 +295,7 @@ int main(void)
     tcase_add_test(cases, a_refused_datagram_is_told_and_disturbs_no_other);
     tcase_add_test(cases, an_address_that_cannot_be_reached_is_told_at_once);
     tcase_add_test(cases, one_dual_stack_socket_serves_both_families);
+    tcase_add_test(cases, who_is_introduced_can_be_answered);
     tcase_add_test(cases, a_rotated_key_takes_effect_at_once);
     tcase_add_test(cases, a_taken_address_is_explained);
     return fixture_run(cases, "net-datagram");

@@ -210,9 +210,33 @@ def read_key_file(line):
     return data[1:17], data[17], data[18:50]
 
 
-def datagram(cluster_id, key_id, key, sender, boot, counter, to_id, payload):
-    header = bytes([1, key_id, 1 if to_id == bytes(8) else 0]) + sender + boot + counter
-    return header + xchacha_seal(key, header[3:], payload, header + cluster_id + to_id)
+def pair_secret(seed, other_public):
+    """What a node with this seed shares with the other one. u = (1 + y) / (1 - y): RFC 7748 4.1."""
+    public = ed25519_public(seed)
+    y = int.from_bytes(other_public, "little") % 2**255
+    u = (1 + y) * pow(1 - y, P - 2, P) % P
+    shared = x25519(sha512(seed).digest()[:32], u.to_bytes(32, "little"))
+    return h(32, b"shoal pair 2", min(public, other_public), max(public, other_public), key=shared)
+
+
+def datagram_head(cluster_id, key_id, key, flags, seed, boot, counter):
+    public = ed25519_public(seed)
+    header = bytes([2, key_id, flags]) + node_id(public) + boot + counter
+    if not flags & 2:
+        return header
+    return header + public + h(16, b"shoal introduction 2", cluster_id, header, public, key=key)
+
+
+def datagram(cluster_id, key_id, key, seed, boot, counter, to_public, introduces, payload):
+    head = datagram_head(cluster_id, key_id, key, 2 if introduces else 0, seed, boot, counter)
+    sealing = h(32, pair_secret(seed, to_public), key=key)
+    return head + xchacha_seal(sealing, head[3:27], payload, head + cluster_id + node_id(to_public))
+
+
+def datagram_to_anyone(cluster_id, key_id, key, seed, boot, counter, payload):
+    head = datagram_head(cluster_id, key_id, key, 3, seed, boot, counter)
+    aad = head + cluster_id + bytes(8)
+    return head + xchacha_seal(key, head[3:27], payload + sign(seed, b"shoal datagram 2", aad + payload), aad)
 
 
 def make_hello(cluster_id, key_id, key, purpose, ephemeral, expires=bytes(8)):
@@ -264,7 +288,7 @@ def compute():
         "responder.ephemeral": bytes([0x32] * 32),
         "boot.nonce": bytes.fromhex("0066778899abcdef"),
         "token.expires": (1800000000).to_bytes(8, "big"),
-        "payload": b"One payload for both datagrams.",
+        "payload": b"One payload for all datagrams.",
         "chunk.plain": b"The first chunk of a message.",
     }
     cluster_id, key_id, key = v["cluster.id"], v["key.id"][0], v["key"]
@@ -276,9 +300,12 @@ def compute():
     v["key.fingerprint"] = h(32, key)[:8]
     v["key-file"] = key_file(cluster_id, key_id, key)
     v["token"] = token(cluster_id, key_id, key, v["token.expires"])
-    for name, counter, to_id in (("datagram.to-responder", 1, v["responder.id"]), ("datagram.to-anyone", 2, bytes(8))):
-        v[name] = datagram(cluster_id, key_id, key, v["initiator.id"], v["boot.nonce"], struct.pack(">Q", counter),
-                           to_id, v["payload"])
+    v["pair.secret"] = pair_secret(v["initiator.seed"], responder)
+    for name, counter, introduces in (("datagram.introducing", 1, True), ("datagram.to-responder", 3, False)):
+        v[name] = datagram(cluster_id, key_id, key, v["initiator.seed"], v["boot.nonce"], struct.pack(">Q", counter),
+                           responder, introduces, v["payload"])
+    v["datagram.to-anyone"] = datagram_to_anyone(cluster_id, key_id, key, v["initiator.seed"], v["boot.nonce"],
+                                                 struct.pack(">Q", 2), v["payload"])
     v["hello"], v["answer"], v["proof"], streams = handshake(v, cluster_id, key_id, key)
     v["hello.by-token"] = make_hello(cluster_id, key_id, key, 1, x25519(v["initiator.ephemeral"], (9).to_bytes(32, "little")),
                                      v["token.expires"])

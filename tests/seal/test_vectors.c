@@ -80,12 +80,33 @@ END_TEST
 START_TEST(datagrams)
 {
     struct seal_sender sender = {.id = initiator.id, .boot_nonce = number("boot.nonce")};
+    struct seal_sender other = {.id = responder.id, .boot_nonce = 1};
+    struct seal_pairs *pairs = seal_pairs_new(&initiator, 4);
+    struct seal_pairs *others = seal_pairs_new(&responder, 4);
+    struct seal_replay *replay = seal_replay_new(4);
+    struct seal_opened opened;
     uint8_t datagram[SEAL_DATAGRAM_BYTES_MAX];
+    uint8_t plain[SEAL_DATAGRAM_PAYLOAD_BYTES_MAX];
+    seal_pairs_meet(pairs, responder.public_key);
+    seal_pairs_meet(others, initiator.public_key);
+    check("pair.secret", seal_pairs_find(pairs, responder.id), SEAL_PAIR_SECRET_BYTES);
+    check("pair.secret", seal_pairs_find(others, initiator.id), SEAL_PAIR_SECRET_BYTES);
     size_t size_bytes =
-        seal_datagram_seal(&cluster, &sender, responder.id, vector("payload"), datagram);
-    check("datagram.to-responder", datagram, size_bytes);
-    size_bytes = seal_datagram_seal(&cluster, &sender, 0, vector("payload"), datagram);
+        seal_datagram_seal(&cluster, &sender, pairs, responder.id, vector("payload"), datagram);
+    check("datagram.introducing", datagram, size_bytes);
+    size_bytes = seal_datagram_seal(&cluster, &sender, pairs, 0, vector("payload"), datagram);
     check("datagram.to-anyone", datagram, size_bytes);
+    size_bytes =
+        seal_datagram_seal(&cluster, &other, others, initiator.id, vector("payload"), datagram);
+    ck_assert_int_eq(seal_datagram_open(&cluster, &sender, pairs, replay,
+                                        (struct bytes){datagram, size_bytes}, plain, &opened),
+                     SEAL_OK);
+    size_bytes =
+        seal_datagram_seal(&cluster, &sender, pairs, responder.id, vector("payload"), datagram);
+    check("datagram.to-responder", datagram, size_bytes);
+    seal_replay_free(replay);
+    seal_pairs_free(others);
+    seal_pairs_free(pairs);
 }
 END_TEST
 

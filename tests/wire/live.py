@@ -4,8 +4,8 @@ and of the messages (decode.py).
 
 usage: live.py capture SECONDS PORT FILE     keeps the UDP payloads to that port that come to or leave this network
                                              namespace (root), one a line, in hex
-       live.py open KEY-FILE FILE            unseals and decodes them; exits 1 if one does not open or decode, or a member's record is
-                                             not signed by it
+       live.py open KEY-FILE FILE STATE...   unseals and decodes them with the secrets in the members' state files; exits 1 if one does
+                                             not open or decode, or a member's record is not signed by it
 """
 import collections
 import os
@@ -20,7 +20,7 @@ import decode  # noqa: E402
 import envelope_vectors as envelope  # noqa: E402
 
 ETH_P_ALL, IPV4, UDP = 3, 0x0800, 17
-HEADER, TAG, SIGNATURE_FIELD = 27, 16, bytes.fromhex("0dc440")
+HEADER, TAG, SIGNATURE, SIGNATURE_FIELD = 27, 16, 64, bytes.fromhex("0dc440")
 
 
 def capture(seconds, port, path):
@@ -42,16 +42,22 @@ def capture(seconds, port, path):
                 file.write(udp[8:size].hex() + "\n")
 
 
-def unseal(cluster_id, key, datagram, to_id):
-    """The payload, or None: the tag does not verify for that destination."""
-    header, sealed = datagram[:HEADER], datagram[HEADER:]
-    nonce, aad = header[3:], header + cluster_id + to_id
+def unseal(key, nonce, sealed, aad):
+    """The payload, or None: the tag does not verify."""
     subkey, nonce12 = envelope.hchacha20(key, nonce[:16]), bytes(4) + nonce[16:]
     text, tag = sealed[:-TAG], sealed[-TAG:]
     lengths = struct.pack("<QQ", len(aad), len(text))
     wanted = envelope.poly1305(envelope.chacha20(subkey, 0, nonce12, bytes(32)),
                                envelope.pad16(aad) + envelope.pad16(text) + lengths)
     return envelope.chacha20(subkey, 1, nonce12, text) if wanted == tag else None
+
+
+def seed_of(path):
+    """The node's seed: in a page of the state file, behind its name and eight bytes of checksum."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at = data.index(b"node-seed") + len(b"node-seed") + 8
+    return data[at:at + 32]
 
 
 def decompress(encoded):
@@ -89,18 +95,37 @@ def statement(message):
 
 
 class Reader:
-    def __init__(self, key_file):
+    def __init__(self, key_file, state_files):
         with open(key_file, "rb") as file:
             self.cluster_id, self.key_id, self.key = envelope.read_key_file(file.read())
         self.protocol = decode.Protocol(sorted(decode.glob.glob(os.path.join(decode.PROTO, "*.toml"))))
         self.counts, self.signed, self.wrong = collections.Counter(), {}, []
-        self.nodes = set()  # a datagram does not name its destination: one of those that were heard of
+        self.seeds = {envelope.node_id(envelope.ed25519_public(seed)): seed for seed in map(seed_of, state_files)}
+        self.pairs = {}
+
+    def pair(self, sender, to_id):
+        if (sender, to_id) not in self.pairs:
+            secret = envelope.pair_secret(self.seeds[sender], envelope.ed25519_public(self.seeds[to_id]))
+            self.pairs[sender, to_id] = self.pairs[to_id, sender] = envelope.h(32, secret, key=self.key)
+        return self.pairs[sender, to_id]
 
     def open(self, datagram):
-        if datagram[0] != 1 or datagram[1] != self.key_id:
+        """A datagram does not name its destination: it is one of the others."""
+        flags, sender = datagram[2], datagram[3:11]
+        if datagram[0] != 2 or datagram[1] != self.key_id or flags not in (0, 2, 3) or sender not in self.seeds:
             return None
-        for to_id in [bytes(8)] if datagram[2] & 1 else sorted(self.nodes):
-            payload = unseal(self.cluster_id, self.key, datagram, to_id)
+        head, public = datagram[:HEADER + (48 if flags & 2 else 0)], datagram[HEADER:HEADER + 32]
+        if flags & 2 and head[-16:] != envelope.h(16, b"shoal introduction 2", self.cluster_id, head[:-16], key=self.key):
+            return None
+        if flags & 1:
+            aad = head + self.cluster_id + bytes(8)
+            payload = unseal(self.key, head[3:HEADER], datagram[len(head):], aad)
+            signed = payload is not None and envelope.node_id(public) == sender and \
+                verify(public, b"shoal datagram 2", aad + payload[:-SIGNATURE], payload[-SIGNATURE:])
+            return payload[:-SIGNATURE] if signed else None
+        for to_id in self.seeds:
+            payload = None if to_id == sender else \
+                unseal(self.pair(sender, to_id), head[3:HEADER], datagram[len(head):], head + self.cluster_id + to_id)
             if payload is not None:
                 return payload
         return None
@@ -120,21 +145,14 @@ class Reader:
             start = cursor.at
             name, values = self.protocol.message(cursor)
             self.counts[name] += 1
-            self.nodes |= {values[field].to_bytes(8, "big") for field in ("node", "subject", "target") if field in values}
             if name == "member":
                 self.member(payload[start:cursor.at], values)
 
     def read(self, path):
         with open(path, encoding="ascii") as file:
             datagrams = [bytes.fromhex(line) for line in file]
-        senders = {datagram[3:11] for datagram in datagrams}
-        self.nodes |= senders
-        closed, before = datagrams, None
-        while closed and before != self.nodes:
-            before = set(self.nodes)
-            closed = [datagram for datagram in closed if not self.take(datagram)]
-        self.wrong += [f"does not open: {datagram[:HEADER].hex()}" for datagram in closed]
-        return len(datagrams), len(senders)
+        self.wrong += [f"does not open: {datagram[:HEADER].hex()}" for datagram in datagrams if not self.take(datagram)]
+        return len(datagrams), len({datagram[3:11] for datagram in datagrams})
 
     def take(self, datagram):
         payload = self.open(datagram)
@@ -151,10 +169,10 @@ def main():
     if sys.argv[1:2] == ["capture"] and len(sys.argv) == 5:
         capture(float(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
         return 0
-    if sys.argv[1:2] != ["open"] or len(sys.argv) != 4:
+    if sys.argv[1:2] != ["open"] or len(sys.argv) < 5:
         print(__doc__, file=sys.stderr)
         return 2
-    reader = Reader(sys.argv[2])
+    reader = Reader(sys.argv[2], sys.argv[4:])
     datagrams, nodes = reader.read(sys.argv[3])
     for line in reader.wrong:
         print(line)

@@ -59,6 +59,9 @@ struct net_callbacks {
     void *context;
     /* False: what is authentic, but of this node, is refused and counted (SEAL_BANNED). */
     bool (*admits)(void *context, uint64_t id);
+    /* The public key of a node that we know of: datagrams to others fail (ENOKEY), and of others
+     * only those are opened that introduce their sender. */
+    bool (*find_key)(void *context, uint64_t id, uint8_t ret_public_key[SEAL_PUBLIC_KEY_BYTES]);
     /* An authentic, fresh datagram. */
     void (*on_datagram)(void *context, const struct net_origin *from, struct bytes payload);
     /* A datagram or the beginning of a stream names a key that we do not hold. Nothing of it is
@@ -77,8 +80,7 @@ struct net_callbacks {
     /* A peer opened a tunnel: call net_tunnel_accept() inside, or it is closed. */
     void (*on_tunnel)(void *context, struct net_tunnel *tunnel, const struct seal_peer *peer,
                       const struct address *from);
-    /* A datagram under our own id and a newer boot nonce: another machine has our node key, or a
-     * member lies (its tag proves the cluster's key, not the node's). */
+    /* A datagram under our own id and a newer boot nonce: another machine has our node key. */
     void (*on_twin)(void *context, const struct address *from);
 };
 

@@ -1,7 +1,8 @@
 /*
  * The sealed datagram (proto/envelope.md 3): 27 bytes of header, the payload under
- * XChaCha20-Poly1305, 16 bytes of tag. No allocation, except one record for each new sender in the
- * replay table.
+ * XChaCha20-Poly1305, 16 bytes of tag; 48 more while the receiver may not have our public key, and
+ * a signature when nobody knows who the receiver is. What opens was made by its sender: no other
+ * member can make it. No allocation, except records for each new sender in the tables.
  */
 #ifndef SHOAL_SEAL_DATAGRAM_H
 #define SHOAL_SEAL_DATAGRAM_H
@@ -12,16 +13,21 @@
 
 #include "base/buf.h"
 #include "seal/cluster.h"
+#include "seal/pairs.h"
 #include "seal/verdict.h"
 
-#define SEAL_DATAGRAM_VERSION      1
+#define SEAL_DATAGRAM_VERSION      2
 #define SEAL_DATAGRAM_HEADER_BYTES 27
 #define SEAL_DATAGRAM_TAG_BYTES    16
 #define SEAL_DATAGRAM_EXTRA_BYTES  (SEAL_DATAGRAM_HEADER_BYTES + SEAL_DATAGRAM_TAG_BYTES)
-/* What a sender may put into one: with all headers it fits the 1,280 bytes that every IPv4 path of
+/* Public key, and a hash under the cluster's key. */
+#define SEAL_DATAGRAM_INTRODUCTION_BYTES 48
+/* What a sender may put into one: with all headers it fits the 1,400 bytes that every path of
  * today carries. */
 #define SEAL_DATAGRAM_PAYLOAD_BYTES_MAX 1200
-#define SEAL_DATAGRAM_BYTES_MAX         (SEAL_DATAGRAM_PAYLOAD_BYTES_MAX + SEAL_DATAGRAM_EXTRA_BYTES)
+#define SEAL_DATAGRAM_BYTES_MAX                                                                    \
+    (SEAL_DATAGRAM_PAYLOAD_BYTES_MAX + SEAL_DATAGRAM_EXTRA_BYTES +                                 \
+     SEAL_DATAGRAM_INTRODUCTION_BYTES + SEAL_SIGNATURE_BYTES)
 
 /* Senders whose replay windows are remembered at once; beyond that the longest silent one is
  * forgotten. */
@@ -37,10 +43,10 @@ struct seal_sender {
 };
 
 /* Seals `payload` (at most SEAL_DATAGRAM_PAYLOAD_BYTES_MAX, asserted) for the node `to_id`, or for
- * whoever receives it with to_id 0 (a joiner that knows only an address). Returns the size of the
- * datagram. */
+ * whoever receives it with to_id 0 (a joiner that knows only an address; signed, 16 us). Returns
+ * the size of the datagram; 0: the node's public key is not known (seal_pairs_meet). */
 size_t seal_datagram_seal(const struct seal_cluster *cluster, struct seal_sender *sender,
-                          uint64_t to_id, struct bytes payload,
+                          struct seal_pairs *pairs, uint64_t to_id, struct bytes payload,
                           uint8_t ret_datagram[static SEAL_DATAGRAM_BYTES_MAX]);
 
 /* Per sender: its newest boot and a window of counters seen. Bounded, least recently heard
@@ -68,11 +74,11 @@ struct seal_opened {
 /* Verifies and opens `datagram` into `ret_plain` (room for SEAL_DATAGRAM_PAYLOAD_BYTES_MAX, no
  * overlap) as the node of `self`. SEAL_OK fills `ret_opened`; any other verdict changed nothing but
  * the contents of `ret_plain`. Refusing by header costs a few nanoseconds, refusing a forged tag
- * about 2 us. */
+ * about 2 us; public keys are computed with only for who has the cluster's key. */
 enum seal_verdict seal_datagram_open(const struct seal_cluster *cluster,
-                                     const struct seal_sender *self, struct seal_replay *replay,
-                                     struct bytes datagram, uint8_t *ret_plain,
-                                     struct seal_opened *ret_opened);
+                                     const struct seal_sender *self, struct seal_pairs *pairs,
+                                     struct seal_replay *replay, struct bytes datagram,
+                                     uint8_t *ret_plain, struct seal_opened *ret_opened);
 
 /* The sender that the header of a datagram of at least SEAL_DATAGRAM_HEADER_BYTES names; not
  * proven. */

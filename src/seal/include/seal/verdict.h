@@ -16,9 +16,10 @@ enum seal_verdict {
     SEAL_STALE_BOOT, /* from an earlier life of its sender */
     SEAL_OWN_PACKET, /* our own, come back */
     SEAL_TWIN, /* authentic and newer, under our own node id: a second machine has our node key */
-    SEAL_WRONG_PEER, /* a stream reached another node than the one it was for */
-    SEAL_EXPIRED,    /* a stream by a join token whose time is over */
-    SEAL_BANNED,     /* authentic, of a node that is banned (`shoal node ban`) */
+    SEAL_WRONG_PEER,     /* a stream reached another node than the one it was for */
+    SEAL_EXPIRED,        /* a stream by a join token whose time is over */
+    SEAL_UNKNOWN_SENDER, /* not introduced, and its public key is not known here */
+    SEAL_BANNED,         /* authentic, of a node that is banned (`shoal node ban`) */
     SEAL_VERDICTS_COUNT,
 };
 
