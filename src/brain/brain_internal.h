@@ -34,6 +34,8 @@
 #define RECORD_SEQ_OWN_MAX (UINT64_C(1) << 61)
 /* Records of one stream message that are passed on as rumours. */
 #define SPREAD_STREAM_MAX 16
+/* Who is given much by one peer is given nothing by others until so long after the last of it. */
+#define GIVER_MS 1000
 /* Clocks of peers that are compared with our own. */
 #define CLOCK_SAMPLES_MAX 16
 /* A disk to which nothing gets for so long is full or broken: a commit takes milliseconds, a busy
@@ -118,7 +120,9 @@ struct brain {
 
     uint32_t spread_left; /* of the message under way */
     bool hushed;          /* the record under way is not passed on */
-    uint64_t unborn;      /* a node of whose later life than we know of a record came; 0: none */
+    uint64_t giver;       /* with whom leaves were compared (proto/state.md 6.8) */
+    boot_ms_t giver_until_boot_ms;
+    uint64_t unborn; /* a node of whose later life than we know of a record came; 0: none */
 
     struct clock_sample clock_samples[CLOCK_SAMPLES_MAX];
     size_t clock_samples_count;

@@ -31,6 +31,25 @@ static void take_evict(struct brain *brain, const struct wire_evict *evict)
     (void)control_evict(brain->control, &view, evict->pod_uid, &output);
 }
 
+/* Of many peers that have what we lack, one at a time gives it: the same megabytes from each of
+ * them would cost more than the wait for the next (proto/state.md 6.8). */
+static bool is_given_by_another(struct brain *brain, uint64_t node,
+                                const struct wire_message *message)
+{
+    bool busy = brain->now.boot_ms < brain->giver_until_boot_ms;
+    bool begins = message->type == WIRE_MESSAGE_LEAVES ||
+                  message->type == WIRE_MESSAGE_LEAF_SUMMARIES ||
+                  (message->type == WIRE_MESSAGE_DIGEST &&
+                   message->as.digest.root != store_digest(brain->store, NULL));
+    if (busy && begins && node != brain->giver)
+        return true;
+    if (message->type == WIRE_MESSAGE_LEAVES) {
+        brain->giver = node;
+        brain->giver_until_boot_ms = brain->now.boot_ms + GIVER_MS;
+    }
+    return false;
+}
+
 static void take_anti_entropy(struct brain *brain, uint64_t node, const struct address *address,
                               const struct wire_message *message)
 {
@@ -42,6 +61,8 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
         brain->synced = brain->synced || !brain->differs;
         digests_note(brain, node, !brain->differs);
     }
+    if (is_given_by_another(brain, node, message))
+        return;
     (void)store_anti_entropy(brain->store, brain->now, message, &datagram, &stream);
     if (datagram.size_bytes > DATAGRAM_BYTES_MAX) {
         buf_append(&stream, datagram.data, datagram.size_bytes);
@@ -216,6 +237,8 @@ void receive_payload(struct brain *brain, const struct event *event)
         payload.data += consumed_bytes;
         payload.size_bytes -= consumed_bytes;
     }
+    if (brain->spread_left == 0 && node == brain->giver)
+        brain->giver_until_boot_ms = brain->now.boot_ms + GIVER_MS;
     if (answer.size_bytes > 0)
         effects_stream(brain->effects, node, address,
                        (struct bytes){answer.data, answer.size_bytes});

@@ -102,6 +102,26 @@ START_TEST(a_newcomer_has_everything_soon)
 }
 END_TEST
 
+/* Of six peers that have what it lacks, one at a time gives it: 8 MB from that one, and 1 MB from
+ * each of the others, which have begun when it is found. Mutation: is_given_by_another says no. */
+START_TEST(a_newcomer_is_given_most_things_once)
+{
+    start(7);
+    for (size_t i = 1; i < 6; i++)
+        cluster_start(&c, i);
+    (void)cluster_agree(&c, 10000);
+    fill(0, 4000, 40000);
+    (void)cluster_agree(&c, 20000);
+    cluster_run(&c, 3000);
+    uint64_t before = bytes_sent();
+    cluster_start(&c, 6);
+    uint64_t took_ms = cluster_agree(&c, 10000);
+    uint64_t bytes = bytes_sent() - before;
+    ck_assert_msg(took_ms <= 3000, "%llu ms", (unsigned long long)took_ms);
+    ck_assert_msg(bytes < 15000000, "%llu bytes", (unsigned long long)bytes);
+}
+END_TEST
+
 /* Five peers hear of 2,000 records from one: as rumours they would be told 4 times each and more.
  * Mutation: spread_left of UINT32_MAX for streams. */
 START_TEST(what_comes_in_bulk_is_no_news)
@@ -163,6 +183,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, NULL, end);
     tcase_add_test(tcase, a_newcomer_has_everything_soon);
+    tcase_add_test(tcase, a_newcomer_is_given_most_things_once);
     tcase_add_test(tcase, what_comes_in_bulk_is_no_news);
     tcase_add_test(tcase, a_little_that_was_missed_is_told_on);
     tcase_add_test(tcase, halves_agree_soon_after_a_partition);
