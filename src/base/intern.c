@@ -47,9 +47,11 @@ static struct interned *interned_of(const void *block)
     return (struct interned *)at; /* blocks are only ever const for their holders */
 }
 
-static bool is_key(const struct interned *interned, uint32_t hash, struct bytes key)
+static bool is_key(const struct interned *interned, uint32_t hash, struct bytes key,
+                   size_t block_bytes)
 {
     return interned->hash == hash && interned->key_bytes == key.size_bytes &&
+           interned->block_bytes == block_bytes &&
            (key.size_bytes == 0 ||
             memcmp(interned->block + interned->block_bytes, key.data, key.size_bytes) == 0);
 }
@@ -78,12 +80,13 @@ static void grow(struct intern *intern)
     *intern = wider;
 }
 
-static struct interned *find(const struct intern *intern, uint32_t hash, struct bytes key)
+static struct interned *find(const struct intern *intern, uint32_t hash, struct bytes key,
+                             size_t block_bytes)
 {
     if (intern->chains_count == 0)
         return NULL;
     struct interned *one = *chain_of(intern, hash);
-    while (one != NULL && !is_key(one, hash, key))
+    while (one != NULL && !is_key(one, hash, key, block_bytes))
         one = one->next;
     return one;
 }
@@ -107,9 +110,9 @@ void *intern_hold(struct intern *intern, struct bytes key, size_t block_bytes, b
     if (intern == NULL)
         return make(0, key, block_bytes)->block;
     uint32_t hash = (uint32_t)hash64(key.data, key.size_bytes, block_bytes);
-    struct interned *one = find(intern, hash, key);
+    struct interned *one = find(intern, hash, key, block_bytes);
     if (one != NULL) {
-        ASSERT(one->block_bytes == block_bytes && one->holders_count < UINT32_MAX);
+        ASSERT(one->holders_count < UINT32_MAX);
         one->holders_count++;
         *ret_is_new = false;
         return one->block;
@@ -122,6 +125,14 @@ void *intern_hold(struct intern *intern, struct bytes key, size_t block_bytes, b
     *chain = one;
     intern->count++;
     return one->block;
+}
+
+const void *intern_hold_again(const void *block)
+{
+    struct interned *one = interned_of(block);
+    ASSERT(one->holders_count > 0 && one->holders_count < UINT32_MAX);
+    one->holders_count++;
+    return block;
 }
 
 struct bytes intern_key(const void *block)

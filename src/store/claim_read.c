@@ -10,7 +10,7 @@ static bool is_void(const struct store *store, const struct record *record)
 {
     if (record->kind == RECORD_CLAIM && record->complete)
         return false;
-    return record->generation <= record_node_at(store, record->node)->void_generation;
+    return record->generation <= node_void_generation(record_node_at(store, record->node));
 }
 
 bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t generation)
@@ -19,18 +19,17 @@ bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t gene
     if (number == INDEX_NONE)
         return false;
     const struct node *known = record_node_at(store, number);
-    return generation <= known->void_generation || generation < known->floor;
+    return generation <= node_void_generation(known) || generation < node_floor(store, known);
 }
 
 void store_each_node(const struct store *store, store_node_visit visit, void *context)
 {
     struct index_at at = index_first();
-    for (uint32_t id; (id = index_get(&store->nodes_by_id, at)) != INDEX_NONE;
-         at = index_next(&store->nodes_by_id, at)) {
+    for (uint32_t id; (id = index_get(&store->nodes_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_hash, at)) {
         const struct node *node = record_node_at(store, id);
-        uint64_t generation =
-            node->status == SLAB_NONE ? 0 : record_at(store, node->status)->generation;
-        if (node->records_count > 0 && !visit(context, node->id, generation))
+        uint64_t generation = node->status == NULL ? 0 : node->status->generation;
+        if (node_has_records(node) && !visit(context, node_id(node), generation))
             return;
     }
 }
@@ -66,7 +65,7 @@ static void each_of(const struct store *store, const uint8_t workload_uid[static
 static struct store_claim_brief brief_of(const struct store *store, const struct record *record)
 {
     struct store_claim_brief brief = {.pod_uid = record->pod_uid,
-                                      .node = record_node_at(store, record->node)->id,
+                                      .node = node_id(record_node_at(store, record->node)),
                                       .ordinal = record->ordinal};
     struct wire_peek peek = wire_peek_map(record_tail(store, record));
     for (uint32_t key; (key = wire_peek_key(&peek)) != 0;) {
@@ -137,7 +136,7 @@ void store_each_claim_of_node(const struct store *store, uint64_t node, store_cl
     for (uint32_t id; (id = index_get(&store->records_by_node, at)) != INDEX_NONE;
          at = index_next(&store->records_by_node, at)) {
         const struct record *record = record_at(store, id);
-        if (record->kind != RECORD_CLAIM || record_node_at(store, record->node)->id != node)
+        if (record->kind != RECORD_CLAIM || node_id(record_node_at(store, record->node)) != node)
             return;
         if (!record->ghost && !visit(context, record_reader_claim(store, id)))
             return;
@@ -147,16 +146,21 @@ void store_each_claim_of_node(const struct store *store, uint64_t node, store_cl
 const struct wire_claim *store_claim_of_pod(const struct store *store,
                                             const uint8_t pod_uid[static 16])
 {
-    struct record_probe probe = {.kind = RECORD_CLAIM, .pod_uid = pod_uid};
+    uint64_t found_node = 0;
     uint32_t found = INDEX_NONE;
     struct index_at at = index_first();
-    for (uint32_t node; (node = index_get(&store->nodes_by_id, at)) != INDEX_NONE;
-         at = index_next(&store->nodes_by_id, at)) {
-        probe.node = record_node_at(store, node)->id;
+    for (uint32_t number; (number = index_get(&store->nodes_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_hash, at)) {
+        const struct node *node = record_node_at(store, number);
+        if (node->more == NULL || node->more->id < found_node)
+            continue;
+        struct record_probe probe = {
+            .kind = RECORD_CLAIM, .node = node->more->id, .pod_uid = pod_uid};
         uint32_t id = record_find(store, &probe);
-        if (id != INDEX_NONE && !record_at(store, id)->ghost &&
-            !is_void(store, record_at(store, id)))
-            found = id;
+        if (id == INDEX_NONE || record_at(store, id)->ghost || is_void(store, record_at(store, id)))
+            continue;
+        found = id;
+        found_node = node->more->id;
     }
     return found != INDEX_NONE ? record_reader_claim(store, found) : NULL;
 }
@@ -190,27 +194,30 @@ void store_each_decline_of_slot(const struct store *store, struct instant now,
 
 uint64_t store_node_seq(const struct store *store, uint64_t node, uint64_t generation)
 {
+    uint64_t newest_generation = 0, newest_seq = 0;
     uint32_t number = record_node_find(store, node);
-    if (number == INDEX_NONE || record_node_at(store, number)->newest_generation != generation)
-        return 0;
-    return record_node_at(store, number)->newest_seq;
+    if (number != INDEX_NONE)
+        node_newest(record_node_at(store, number), &newest_generation, &newest_seq);
+    return newest_generation == generation ? newest_seq : 0;
 }
 
-static uint32_t status_of(const struct store *store, uint64_t node)
+/* The number of the node if its status is known. */
+static uint32_t node_with_status(const struct store *store, uint64_t node)
 {
     uint32_t number = record_node_find(store, node);
-    return number == INDEX_NONE ? SLAB_NONE : record_node_at(store, number)->status;
+    bool known = number != INDEX_NONE && record_node_at(store, number)->status != NULL;
+    return known ? number : SLAB_NONE;
 }
 
 const struct wire_node_status *store_node_status(const struct store *store, uint64_t node)
 {
-    uint32_t status = status_of(store, node);
-    return status == SLAB_NONE ? NULL : record_reader_status(store, status);
+    uint32_t number = node_with_status(store, node);
+    return number == SLAB_NONE ? NULL : record_reader_status(store, number);
 }
 
 const struct wire_node_status *store_node_status_passing(const struct store *store, uint64_t node,
                                                          struct wire_node_status *space)
 {
-    uint32_t status = status_of(store, node);
-    return status == SLAB_NONE ? NULL : record_reader_status_passing(store, status, space);
+    uint32_t number = node_with_status(store, node);
+    return number == SLAB_NONE ? NULL : record_reader_status_passing(store, number, space);
 }

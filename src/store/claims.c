@@ -1,43 +1,27 @@
 /*
  * Taking T2 records (proto/state.md 5): one writer each, the newest (generation, seq) stands. What
- * a node's newest complete generation is decides which of its claims and declines still mean
- * something.
+ * is common to all, claims and declines; statuses of nodes are in statuses.c.
  */
-#include "records.h"
+#include "arrival.h"
 
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
 
-/* One record on its way in. */
-struct arrival {
-    struct store *store;
-    enum store_origin origin;
-    struct store_change *change;
-    struct record_probe key;
-    uint64_t generation, seq;
-    bool ghost;
-    bool complete;         /* node status: claims_complete; claim: finished */
-    boot_ms_t due_boot_ms; /* BOOT_MS_NEVER: it does not expire */
-    uint32_t node;         /* number */
-};
-
-static int compare_versions(uint64_t generation_a, uint64_t seq_a, uint64_t generation_b,
-                            uint64_t seq_b)
+int arrival_compare(const struct arrival *arrival, uint64_t generation, uint64_t seq)
 {
-    if (generation_a != generation_b)
-        return generation_a < generation_b ? -1 : 1;
-    return seq_a < seq_b ? -1 : seq_a > seq_b;
+    if (arrival->generation != generation)
+        return arrival->generation < generation ? -1 : 1;
+    return arrival->seq < seq ? -1 : arrival->seq > seq;
 }
 
 /* A node that gives two records one version is broken; still, everybody must end with the same of
  * the two. */
-static int compare_to(const struct arrival *arrival, uint32_t id)
+int arrival_compare_to(const struct arrival *arrival, uint32_t id)
 {
     const struct record *record = record_at(arrival->store, id);
-    int order =
-        compare_versions(arrival->generation, arrival->seq, record->generation, record->seq);
+    int order = arrival_compare(arrival, record->generation, record->seq);
     if (order == 0 && arrival->key.kind == RECORD_CLAIM)
         order = (int)arrival->ghost - (int)record->ghost;
     if (order == 0 && arrival->key.kind != RECORD_CLAIM)
@@ -45,12 +29,11 @@ static int compare_to(const struct arrival *arrival, uint32_t id)
     return order;
 }
 
-static enum store_verdict refer_to(struct arrival *arrival, uint32_t id, enum store_verdict verdict)
+enum store_verdict arrival_refer(struct arrival *arrival, uint64_t record,
+                                 enum store_verdict verdict)
 {
-    if (id != SLAB_NONE) {
-        arrival->change->record = RECORD_IS_T2 | id;
-        arrival->change->answer = true;
-    }
+    arrival->change->record = record;
+    arrival->change->answer = true;
     return verdict;
 }
 
@@ -58,7 +41,7 @@ static enum store_verdict refer_to(struct arrival *arrival, uint32_t id, enum st
 static void persist_claim(struct store *store, const struct record *record, bool held)
 {
     if (record->kind != RECORD_CLAIM ||
-        record_node_at(store, record->node)->id != store->config.node)
+        node_id(record_node_at(store, record->node)) != store->config.node)
         return;
     struct bytes payload = {NULL, 0};
     if (held && !record->ghost) {
@@ -72,20 +55,15 @@ static void persist_claim(struct store *store, const struct record *record, bool
         .payload = payload};
 }
 
-/* A later generation is complete: what older ones claimed or declined is over. */
-static void raise_floor(struct arrival *arrival, uint64_t generation)
+void arrival_drop_older(struct arrival *arrival)
 {
     struct store *store = arrival->store;
-    struct node *node = record_node_at(store, arrival->node);
-    if (generation <= node->floor)
-        return;
-    node->floor = generation;
     uint32_t *ids = NULL;
-    size_t count = record_node_records(store, node->id, &ids);
+    size_t count = record_node_records(store, arrival->key.node, &ids);
     for (size_t i = 0; i < count; i++) {
         const struct record *record = record_at(store, ids[i]);
         if ((record->kind != RECORD_CLAIM && record->kind != RECORD_DECLINE) ||
-            record->generation >= generation)
+            record->generation >= arrival->generation)
             continue;
         arrival->change->visible |= record->kind == RECORD_CLAIM && !record->ghost;
         persist_claim(store, record, false);
@@ -95,19 +73,19 @@ static void raise_floor(struct arrival *arrival, uint64_t generation)
     mem_free(ids);
 }
 
-static bool is_forgotten(const struct arrival *arrival)
+bool arrival_is_forgotten(const struct arrival *arrival)
 {
     return arrival->origin == STORE_REMOTE &&
-           arrival->generation <= record_node_at(arrival->store, arrival->node)->refused_generation;
+           arrival->generation <=
+               node_refused_generation(record_node_at(arrival->store, arrival->node));
 }
 
-static bool is_own_from_others(const struct arrival *arrival)
+bool arrival_is_own_from_others(const struct arrival *arrival)
 {
     return arrival->origin == STORE_REMOTE && arrival->key.node == arrival->store->config.node;
 }
 
-/* Whatever this node publishes next must be newer than what is around. */
-static enum store_verdict foreign_own(struct arrival *arrival)
+enum store_verdict arrival_foreign_own(struct arrival *arrival)
 {
     struct store *store = arrival->store;
     if (arrival->generation == store->config.generation && arrival->seq > store->seq)
@@ -119,12 +97,14 @@ static enum store_verdict foreign_own(struct arrival *arrival)
 static enum store_verdict check_life(struct arrival *arrival)
 {
     const struct node *node = record_node_at(arrival->store, arrival->node);
-    if (is_forgotten(arrival))
+    if (arrival_is_forgotten(arrival))
         return STORE_DEAD;
-    if (arrival->generation < node->floor)
-        return refer_to(arrival, node->complete != SLAB_NONE ? node->complete : node->status,
-                        STORE_DEAD);
-    return STORE_NEW;
+    if (arrival->generation >= node_floor(arrival->store, node))
+        return STORE_NEW;
+    bool beside = node->more != NULL && node->more->complete != SLAB_NONE;
+    return arrival_refer(
+        arrival, beside ? RECORD_IS_T2 | node->more->complete : RECORD_IS_STATUS | arrival->node,
+        STORE_DEAD);
 }
 
 static bool is_full(const struct store *store, enum record_kind kind)
@@ -134,17 +114,16 @@ static bool is_full(const struct store *store, enum record_kind kind)
     return kind == RECORD_DECLINE && store->declines_count >= store->config.declines_max;
 }
 
-/* Node statuses by nodes_max; own pods by what the node's ledger admits, and what runs must be
+/* Statuses by nodes_max; own pods by what the node's ledger admits, and what runs must be
  * said. A claim of ours that only others know of (a new ghost) counts like anybody's. */
 static bool is_bounded_elsewhere(const struct arrival *arrival, bool is_new)
 {
     if (arrival->key.kind == RECORD_CLAIM)
         return arrival->origin == STORE_LOCAL && (!is_new || !arrival->ghost);
-    return arrival->key.kind == RECORD_STATUS || arrival->key.kind == RECORD_COMPLETE;
+    return arrival->key.kind == RECORD_COMPLETE;
 }
 
-/* Keeps the record, which is newer than the one at `id` (INDEX_NONE: there is none). */
-static enum store_verdict keep(struct arrival *arrival, uint32_t id, struct bytes encoded)
+enum store_verdict arrival_keep(struct arrival *arrival, uint32_t id, struct bytes encoded)
 {
     struct store *store = arrival->store;
     bool is_new = id == INDEX_NONE;
@@ -191,16 +170,17 @@ static enum store_verdict merge_claim(struct arrival *arrival, struct bytes enco
     if (life != STORE_NEW)
         return life;
     uint32_t id = record_find(arrival->store, &arrival->key);
-    if (id == INDEX_NONE && is_own_from_others(arrival))
-        return arrival->ghost ? STORE_STALE : foreign_own(arrival);
+    if (id == INDEX_NONE && arrival_is_own_from_others(arrival))
+        return arrival->ghost ? STORE_STALE : arrival_foreign_own(arrival);
     if (id == INDEX_NONE)
-        return keep(arrival, id, encoded);
-    int order = compare_to(arrival, id);
+        return arrival_keep(arrival, id, encoded);
+    int order = arrival_compare_to(arrival, id);
     if (order == 0)
         return STORE_DUPLICATE;
     if (order < 0)
-        return refer_to(arrival, id, STORE_STALE);
-    return is_own_from_others(arrival) ? foreign_own(arrival) : keep(arrival, id, encoded);
+        return arrival_refer(arrival, RECORD_IS_T2 | id, STORE_STALE);
+    return arrival_is_own_from_others(arrival) ? arrival_foreign_own(arrival)
+                                               : arrival_keep(arrival, id, encoded);
 }
 
 /* Declines are not answered: they spread by being made, again and again while they hold
@@ -211,88 +191,18 @@ static enum store_verdict merge_decline(struct arrival *arrival, struct bytes en
     if (life != STORE_NEW)
         return life;
     uint32_t id = record_find(arrival->store, &arrival->key);
-    if (is_own_from_others(arrival))
+    if (arrival_is_own_from_others(arrival))
         return STORE_STALE;
     if (id == INDEX_NONE)
-        return keep(arrival, id, encoded);
-    int order = compare_to(arrival, id);
-    return order == 0 ? STORE_DUPLICATE : order < 0 ? STORE_STALE : keep(arrival, id, encoded);
+        return arrival_keep(arrival, id, encoded);
+    int order = arrival_compare_to(arrival, id);
+    return order == 0  ? STORE_DUPLICATE
+           : order < 0 ? STORE_STALE
+                       : arrival_keep(arrival, id, encoded);
 }
 
-/* The newest complete status is no longer the newest: it stays beside it, as a record of its own.
- */
-static void keep_as_complete(struct store *store, struct node *node)
-{
-    struct record_probe key = {.kind = RECORD_COMPLETE, .node = node->id};
-    const struct record *newest = record_at(store, node->status);
-    uint32_t id = record_add(store, &key, newest->node);
-    struct record *record = record_at(store, id);
-    record->generation = newest->generation;
-    record->seq = newest->seq;
-    record->complete = true;
-    record_pack(store, record, record_unpack(store, newest));
-    record_attach(store, id);
-    node->complete = id;
-}
-
-static enum store_verdict keep_newest_status(struct arrival *arrival, struct bytes encoded)
-{
-    struct store *store = arrival->store;
-    struct node *node = record_node_at(store, arrival->node);
-    bool was_complete = node->status != SLAB_NONE && record_at(store, node->status)->complete;
-    if (was_complete && !arrival->complete)
-        keep_as_complete(store, node);
-    enum store_verdict verdict = keep(arrival, node->status, encoded);
-    node->status = (uint32_t)arrival->change->record;
-    if (arrival->complete && node->complete != SLAB_NONE) {
-        record_detach(store, node->complete);
-        record_drop(store, node->complete);
-        node->complete = SLAB_NONE;
-    }
-    return verdict;
-}
-
-/* Not the newest, but perhaps the newest complete one, which the floor comes from. */
-static enum store_verdict keep_older_status(struct arrival *arrival, struct bytes encoded)
-{
-    struct node *node = record_node_at(arrival->store, arrival->node);
-    int order = node->complete == SLAB_NONE ? 1 : compare_to(arrival, node->complete);
-    if (!arrival->complete || record_at(arrival->store, node->status)->complete || order < 0)
-        return refer_to(arrival, node->status, STORE_STALE);
-    if (order == 0)
-        return STORE_DUPLICATE;
-    arrival->key.kind = RECORD_COMPLETE;
-    enum store_verdict verdict = keep(arrival, node->complete, encoded);
-    node->complete = (uint32_t)arrival->change->record;
-    return verdict;
-}
-
-static enum store_verdict merge_status(struct arrival *arrival, struct bytes encoded)
-{
-    struct store *store = arrival->store;
-    struct node *node = record_node_at(store, arrival->node);
-    if (is_forgotten(arrival))
-        return STORE_DEAD;
-    int order = node->status == SLAB_NONE ? 1 : compare_to(arrival, node->status);
-    if (order == 0)
-        return STORE_DUPLICATE;
-    /* One of an earlier start of this node is like anybody's; of this start, only this node knows.
-     */
-    if (order > 0 && arrival->generation >= store->config.generation && is_own_from_others(arrival))
-        return foreign_own(arrival);
-    enum store_verdict verdict =
-        order > 0 ? keep_newest_status(arrival, encoded) : keep_older_status(arrival, encoded);
-    if (arrival->complete && (verdict == STORE_NEW || verdict == STORE_REPLACED))
-        raise_floor(arrival, arrival->generation);
-    return verdict;
-}
-
-/* Common to all T2 records: encodes (first: the record may consist of what this store handed out),
- * finds the node, lets `merge` decide. */
-typedef enum store_verdict (*merge_record)(struct arrival *arrival, struct bytes encoded);
-
-static enum store_verdict put(struct arrival *arrival, enum wire_message_type type,
-                              const struct buf *encoded, merge_record merge)
+enum store_verdict arrival_put(struct arrival *arrival, enum wire_message_type type,
+                               const struct buf *encoded, arrival_merge merge)
 {
     struct store *store = arrival->store;
     struct store_change *change = arrival->change;
@@ -309,8 +219,8 @@ static enum store_verdict put(struct arrival *arrival, enum wire_message_type ty
     return store_count(store, change, verdict);
 }
 
-static enum store_verdict nonsense(struct store *store, enum wire_message_type type,
-                                   struct store_change *change)
+enum store_verdict arrival_nonsense(struct store *store, enum wire_message_type type,
+                                    struct store_change *change)
 {
     store_begin(store);
     *change = store_change_of(type);
@@ -322,7 +232,7 @@ enum store_verdict store_put_claim(struct store *store, struct instant now,
                                    struct store_change *ret_change)
 {
     if (wire_claim_validate(claim) != WIRE_OK)
-        return nonsense(store, WIRE_MESSAGE_CLAIM, ret_change);
+        return arrival_nonsense(store, WIRE_MESSAGE_CLAIM, ret_change);
     bool released = claim->state == WIRE_CLAIM_STATE_RELEASED;
     struct arrival arrival = {.store = store,
                               .origin = origin,
@@ -343,7 +253,7 @@ enum store_verdict store_put_claim(struct store *store, struct instant now,
     buf_init(&encoded, 0);
     wire_claim_encode(claim, &encoded);
     *ret_change = (struct store_change){.claim = claim};
-    enum store_verdict verdict = put(&arrival, WIRE_MESSAGE_CLAIM, &encoded, merge_claim);
+    enum store_verdict verdict = arrival_put(&arrival, WIRE_MESSAGE_CLAIM, &encoded, merge_claim);
     buf_fini(&encoded);
     return verdict;
 }
@@ -353,7 +263,7 @@ enum store_verdict store_put_decline(struct store *store, struct instant now,
                                      struct store_change *ret_change)
 {
     if (wire_decline_validate(decline) != WIRE_OK)
-        return nonsense(store, WIRE_MESSAGE_DECLINE, ret_change);
+        return arrival_nonsense(store, WIRE_MESSAGE_DECLINE, ret_change);
     struct arrival arrival = {.store = store,
                               .origin = origin,
                               .change = ret_change,
@@ -368,31 +278,8 @@ enum store_verdict store_put_decline(struct store *store, struct instant now,
     buf_init(&encoded, 0);
     wire_decline_encode(decline, &encoded);
     *ret_change = (struct store_change){.decline = decline};
-    enum store_verdict verdict = put(&arrival, WIRE_MESSAGE_DECLINE, &encoded, merge_decline);
-    buf_fini(&encoded);
-    return verdict;
-}
-
-enum store_verdict store_put_node_status(struct store *store, struct instant now,
-                                         const struct wire_node_status *status,
-                                         enum store_origin origin, struct store_change *ret_change)
-{
-    (void)now; /* statuses do not expire */
-    if (wire_node_status_validate(status) != WIRE_OK)
-        return nonsense(store, WIRE_MESSAGE_NODE_STATUS, ret_change);
-    struct arrival arrival = {.store = store,
-                              .origin = origin,
-                              .change = ret_change,
-                              .key = {.kind = RECORD_STATUS, .node = status->node},
-                              .generation = status->generation,
-                              .seq = status->seq,
-                              .complete = status->claims_complete,
-                              .due_boot_ms = BOOT_MS_NEVER};
-    struct buf encoded;
-    buf_init(&encoded, 0);
-    wire_node_status_encode(status, &encoded);
-    *ret_change = (struct store_change){.node_status = status};
-    enum store_verdict verdict = put(&arrival, WIRE_MESSAGE_NODE_STATUS, &encoded, merge_status);
+    enum store_verdict verdict =
+        arrival_put(&arrival, WIRE_MESSAGE_DECLINE, &encoded, merge_decline);
     buf_fini(&encoded);
     return verdict;
 }

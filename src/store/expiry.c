@@ -32,9 +32,9 @@ static void expire(struct store *store, const struct timer *due, boot_ms_t now_b
 {
     struct timer timer = *due;
     if (timer.record == SLAB_NONE) {
-        struct node *node = record_node_at(store, timer.node);
-        node->refused_generation = 0;
-        record_timer_clear(store, &node->timer);
+        struct node_more *more = record_node_at(store, timer.node)->more;
+        more->refused_generation = 0;
+        record_timer_clear(store, &more->timer);
         record_node_release(store, timer.node);
         return;
     }
@@ -67,7 +67,7 @@ void store_set_node_void(struct store *store, uint64_t node, uint64_t generation
         generation > 0 ? record_node_get(store, node, false) : record_node_find(store, node);
     if (number == INDEX_NONE)
         return;
-    record_node_at(store, number)->void_generation = generation;
+    node_more(record_node_at(store, number))->void_generation = generation;
     record_node_release(store, number);
 }
 
@@ -79,8 +79,10 @@ void store_forget_node(struct store *store, struct instant now, uint64_t node)
     if (number == INDEX_NONE)
         return;
     struct node *known = record_node_at(store, number);
-    uint64_t newest =
-        known->floor > known->refused_generation ? known->floor : known->refused_generation;
+    struct node_more *more = node_more(known);
+    uint64_t newest = more->refused_generation;
+    if (known->status != NULL && known->status->generation > newest)
+        newest = known->status->generation;
     uint32_t *ids = NULL;
     size_t count = record_node_records(store, node, &ids);
     for (size_t i = 0; i < count; i++) {
@@ -90,12 +92,11 @@ void store_forget_node(struct store *store, struct instant now, uint64_t node)
         record_drop(store, ids[i]);
     }
     mem_free(ids);
-    known->status = known->complete = SLAB_NONE;
-    known->floor = 0;
-    known->void_generation = 0;
-    known->refused_generation = newest;
+    record_node_set_status(store, number, NULL, (struct bytes){NULL, 0});
+    more->complete = SLAB_NONE;
+    more->void_generation = 0;
+    more->refused_generation = newest;
     if (newest > 0)
-        record_timer_set(store, &known->timer, SLAB_NONE, number,
-                         now.boot_ms + STORE_GHOST_KEEP_MS);
+        record_timer_set(store, &more->timer, SLAB_NONE, number, now.boot_ms + STORE_GHOST_KEEP_MS);
     record_node_release(store, number);
 }

@@ -26,6 +26,19 @@ static void add_record(const struct store *store, uint32_t id, struct items *ite
                                                  .counted = record_in_digest(record)};
 }
 
+static void add_status(const struct store *store, uint32_t id, struct items *items)
+{
+    const struct status *status = record_node_at(store, id)->status;
+    if (status == NULL)
+        return;
+    MEM_GROW(items->items, items->count, items->capacity);
+    items->items[items->count++] = (struct item){.key_hash = status->key_hash,
+                                                 .high = status->generation,
+                                                 .low = status->seq,
+                                                 .record = RECORD_IS_STATUS | id,
+                                                 .counted = true};
+}
+
 void items_collect(const struct store *store, uint64_t first, uint64_t last, struct items *items)
 {
     struct entry_probe entry = {.key = "", .key_hash = first};
@@ -43,6 +56,14 @@ void items_collect(const struct store *store, uint64_t first, uint64_t last, str
         if (record_key_hash(store, record_at(store, id)) > last)
             break;
         add_record(store, id, items);
+    }
+    struct node_probe node = {.key_hash = first};
+    at = index_lower(&store->nodes_by_hash, &node);
+    for (uint32_t id; (id = index_get(&store->nodes_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_hash, at)) {
+        if (node_key_hash(record_node_at(store, id)) > last)
+            break;
+        add_status(store, id, items);
     }
 }
 

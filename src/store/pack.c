@@ -49,7 +49,7 @@ static void put_uid(struct head *head, const uint8_t uid[static 16])
 
 static void head_of(const struct store *store, const struct record *record, struct head *ret_head)
 {
-    const uint64_t numbers[] = {record_node_at(store, record->node)->id, record->generation,
+    const uint64_t numbers[] = {node_id(record_node_at(store, record->node)), record->generation,
                                 record->seq};
     ret_head->size_bytes = 0;
     for (uint8_t i = 0; i < 3; i++) {

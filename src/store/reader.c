@@ -136,22 +136,30 @@ static struct bytes lasting_bytes(const struct store *store, const struct record
     return (struct bytes){copy, bytes.size_bytes};
 }
 
+static struct bytes status_bytes(const struct store *store, uint32_t node)
+{
+    return intern_key(record_node_at(store, node)->status);
+}
+
 static const struct decoded *decode(const struct store *store, uint32_t id)
 {
     struct reader *reader = store->reader;
     struct decoded **place = place_of(reader, id);
     if (*place != NULL)
         return *place;
-    const struct record *record = record_at(store, id);
-    struct bytes bytes = lasting_bytes(store, record);
     struct decoded *decoded = wire_arena_alloc(&reader->arena, 1, sizeof(*decoded));
     enum wire_verdict verdict = WIRE_OK;
-    if (record->kind == RECORD_CLAIM)
-        verdict = wire_claim_decode(bytes, &reader->arena, &decoded->as.claim);
-    else if (record->kind == RECORD_DECLINE)
-        verdict = wire_decline_decode(bytes, &reader->arena, &decoded->as.decline);
-    else
-        verdict = wire_node_status_decode(bytes, &reader->arena, &decoded->as.status);
+    if ((id & NUMBER_OF_STATUS) != 0) {
+        verdict = wire_node_status_decode(status_bytes(store, id & ~NUMBER_OF_STATUS),
+                                          &reader->arena, &decoded->as.status);
+    } else {
+        const struct record *record = record_at(store, id);
+        struct bytes bytes = lasting_bytes(store, record);
+        if (record->kind == RECORD_CLAIM)
+            verdict = wire_claim_decode(bytes, &reader->arena, &decoded->as.claim);
+        else
+            verdict = wire_decline_decode(bytes, &reader->arena, &decoded->as.decline);
+    }
     ASSERT(verdict == WIRE_OK);
     *place = decoded;
     return decoded;
@@ -167,9 +175,9 @@ const struct wire_decline *record_reader_decline(const struct store *store, uint
     return &decode(store, record)->as.decline;
 }
 
-const struct wire_node_status *record_reader_status(const struct store *store, uint32_t record)
+const struct wire_node_status *record_reader_status(const struct store *store, uint32_t node)
 {
-    return &decode(store, record)->as.status;
+    return &decode(store, NUMBER_OF_STATUS | node)->as.status;
 }
 
 const struct wire_claim *record_reader_claim_passing(const struct store *store, uint32_t record,
@@ -186,12 +194,12 @@ const struct wire_claim *record_reader_claim_passing(const struct store *store, 
 }
 
 const struct wire_node_status *record_reader_status_passing(const struct store *store,
-                                                            uint32_t record,
+                                                            uint32_t node,
                                                             struct wire_node_status *space)
 {
-    struct bytes bytes = record_unpack(store, record_at(store, record));
-    wire_arena_reset(&store->reader->scratch);
-    enum wire_verdict verdict = wire_node_status_decode(bytes, &store->reader->scratch, space);
+    struct wire_arena *arena = &store->reader->scratch;
+    wire_arena_reset(arena);
+    enum wire_verdict verdict = wire_node_status_decode(status_bytes(store, node), arena, space);
     ASSERT(verdict == WIRE_OK);
     return space;
 }
@@ -199,11 +207,15 @@ const struct wire_node_status *record_reader_status_passing(const struct store *
 void record_reader_put(const struct store *store, uint32_t record, struct buf *out)
 {
     static const enum wire_message_type types[] = {
-        [RECORD_STATUS] = WIRE_MESSAGE_NODE_STATUS,
         [RECORD_COMPLETE] = WIRE_MESSAGE_NODE_STATUS,
         [RECORD_CLAIM] = WIRE_MESSAGE_CLAIM,
         [RECORD_DECLINE] = WIRE_MESSAGE_DECLINE,
     };
     const struct record *kept = record_at(store, record);
     wire_put_encoded(out, types[kept->kind], record_unpack(store, kept));
+}
+
+void record_reader_put_status(const struct store *store, uint32_t node, struct buf *out)
+{
+    wire_put_encoded(out, WIRE_MESSAGE_NODE_STATUS, status_bytes(store, node));
 }

@@ -17,7 +17,8 @@ struct decoded;
 struct kept;
 
 struct reader {
-    /* What is decoded, by number of record: a hash table, since few of many records are. */
+    /* What is decoded, by number of record (or NUMBER_OF_STATUS and that of a node): a hash table,
+     * since few of many are. */
     struct kept *kept;
     size_t kept_count, kept_capacity;
     struct wire_arena arena;  /* of what is decoded and its parts */
@@ -35,15 +36,16 @@ void record_reader_forget(struct reader *reader, uint32_t record);
 /* Valid until the second record_reader_trim from now, and while the record's blob lives. */
 const struct wire_claim *record_reader_claim(const struct store *store, uint32_t record);
 const struct wire_decline *record_reader_decline(const struct store *store, uint32_t record);
-const struct wire_node_status *record_reader_status(const struct store *store, uint32_t record);
+const struct wire_node_status *record_reader_status(const struct store *store, uint32_t node);
 /* The same for going through many: above the limit, valid until the next call of any of these only.
  */
 const struct wire_claim *record_reader_claim_passing(const struct store *store, uint32_t record,
                                                      struct wire_claim *space);
 const struct wire_node_status *record_reader_status_passing(const struct store *store,
-                                                            uint32_t record,
+                                                            uint32_t node,
                                                             struct wire_node_status *space);
-/* Appends the record as a message. */
+/* Appends the record, or the status of a node, as a message. */
 void record_reader_put(const struct store *store, uint32_t record, struct buf *out);
+void record_reader_put_status(const struct store *store, uint32_t node, struct buf *out);
 
 #endif

@@ -52,7 +52,7 @@ uint64_t record_probe_hash(const struct record_probe *probe)
 struct record_probe record_probe_of(const struct store *store, const struct record *record)
 {
     struct record_probe probe = {.kind = record->kind,
-                                 .node = record_node_at(store, record->node)->id,
+                                 .node = node_id(record_node_at(store, record->node)),
                                  .workload_uid = workload_uid(store, record),
                                  .ordinal = record->ordinal,
                                  .pod_uid = record->pod_uid};
@@ -70,7 +70,7 @@ static int compare_slot(const struct store *store, const struct record_probe *pr
 static int compare_node(const struct store *store, const struct record_probe *probe,
                         const struct record *record)
 {
-    return compare_u64(probe->node, record_node_at(store, record->node)->id);
+    return compare_u64(probe->node, node_id(record_node_at(store, record->node)));
 }
 
 static int by_node(const void *context, const void *item, uint32_t id)
@@ -103,9 +103,12 @@ static int by_slot(const void *context, const void *item, uint32_t id)
     return order != 0 ? order : compare_uid(probe->pod_uid, record->pod_uid);
 }
 
-static int by_node_id(const void *context, const void *item, uint32_t id)
+static int by_node_hash(const void *context, const void *item, uint32_t id)
 {
-    return compare_u64(((const struct node *)item)->id, record_node_at(context, id)->id);
+    const struct node_probe *probe = item;
+    const struct node *node = record_node_at(context, id);
+    int order = compare_u64(probe->key_hash, node_key_hash(node));
+    return order != 0 ? order : compare_u64(probe->id, node_id(node));
 }
 
 static int by_workload_uid(const void *context, const void *item, uint32_t id)
@@ -133,7 +136,7 @@ void records_init(struct store *store)
     index_init(&store->records_by_hash, by_hash, store);
     index_init(&store->claims_by_slot, by_slot, store);
     index_init(&store->declines_by_slot, by_slot, store);
-    index_init(&store->nodes_by_id, by_node_id, store);
+    index_init(&store->nodes_by_hash, by_node_hash, store);
     index_init(&store->workloads_by_uid, by_workload_uid, store);
     index_init(&store->timers_by_due, by_due, store);
 }
@@ -146,13 +149,17 @@ void records_fini(struct store *store)
         record_blob_free(
             store, (struct bytes){record_at(store, id)->blob, record_at(store, id)->blob_bytes});
     at = index_first();
+    for (uint32_t id; (id = index_get(&store->nodes_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_hash, at))
+        record_node_fini(store, record_node_at(store, id));
+    at = index_first();
     for (uint32_t id; (id = index_get(&store->workloads_by_uid, at)) != INDEX_NONE;
          at = index_next(&store->workloads_by_uid, at))
         for (size_t i = 0; i < REFERENCES_MAX; i++)
             mem_free(workload_at(store, id)->references[i]);
     struct index *indexes[] = {&store->records_by_node, &store->records_by_hash,
                                &store->claims_by_slot,  &store->declines_by_slot,
-                               &store->nodes_by_id,     &store->workloads_by_uid,
+                               &store->nodes_by_hash,   &store->workloads_by_uid,
                                &store->timers_by_due};
     for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++)
         index_fini(indexes[i]);
@@ -209,7 +216,9 @@ void record_set_workload(struct store *store, struct record *record, const uint8
 
 uint32_t record_add(struct store *store, const struct record_probe *probe, uint32_t node)
 {
+    ASSERT(probe->kind != RECORD_STATUS);
     uint32_t id = slab_add(&store->records);
+    ASSERT(id < NUMBER_OF_STATUS);
     struct record *record = record_at(store, id);
     *record = (struct record){.node = node,
                               .workload = SLAB_NONE,
@@ -221,7 +230,7 @@ uint32_t record_add(struct store *store, const struct record_probe *probe, uint3
         memcpy(record->pod_uid, probe->pod_uid, 16);
     if (probe->workload_uid != NULL)
         record->workload = workload_get(store, probe->workload_uid);
-    record_node_at(store, node)->records_count++;
+    node_more(record_node_at(store, node))->records_count++;
     return id;
 }
 
@@ -235,20 +244,10 @@ static void count_record(struct store *store, const struct record *record, uint3
     }
 }
 
-static void note_newest(struct node *node, const struct record *record)
-{
-    if (record->generation > node->newest_generation) {
-        node->newest_generation = record->generation;
-        node->newest_seq = 0;
-    }
-    if (record->generation == node->newest_generation && record->seq > node->newest_seq)
-        node->newest_seq = record->seq;
-}
-
 void record_attach(struct store *store, uint32_t id)
 {
     struct record *record = record_at(store, id);
-    note_newest(record_node_at(store, record->node), record);
+    node_note_newest(record_node_at(store, record->node), record->generation, record->seq);
     struct record_probe probe = record_probe_of(store, record);
     index_insert(&store->records_by_node, &probe, id);
     if (record->kind != RECORD_DECLINE)
@@ -286,6 +285,6 @@ void record_drop(struct store *store, uint32_t id)
     record_timer_clear(store, &record->timer);
     if (record->workload != SLAB_NONE)
         workload_put(store, record->workload);
-    record_node_at(store, record->node)->records_count--;
+    record_node_at(store, record->node)->more->records_count--;
     slab_remove(&store->records, id);
 }

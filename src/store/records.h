@@ -51,11 +51,54 @@ void record_attach(struct store *store, uint32_t id);
 /* Frees a detached record. The node may go with it: record_node_release. */
 void record_drop(struct store *store, uint32_t id);
 
+/* ---- nodes.c */
+
+static inline uint64_t node_id(const struct node *node)
+{
+    return node->status != NULL ? node->status->node : node->more->id;
+}
+static inline uint64_t node_key_hash(const struct node *node)
+{
+    return node->status != NULL ? node->status->key_hash : node->more->key_hash;
+}
+/* The newest generation known to be complete; 0: none. */
+uint64_t node_floor(const struct store *store, const struct node *node);
+static inline uint64_t node_void_generation(const struct node *node)
+{
+    return node->more != NULL ? node->more->void_generation : 0;
+}
+static inline uint64_t node_refused_generation(const struct node *node)
+{
+    return node->more != NULL ? node->more->refused_generation : 0;
+}
+void node_newest(const struct node *node, uint64_t *ret_generation, uint64_t *ret_seq);
+static inline bool node_has_records(const struct node *node)
+{
+    return node->status != NULL || node->more->records_count > 0;
+}
+/* With `more`: its status says as much. */
+bool node_is_plain(const struct node *node);
+/* Makes it if there is none. */
+struct node_more *node_more(struct node *node);
+/* A record of it has come. */
+void node_note_newest(struct node *node, uint64_t generation, uint64_t seq);
+
 uint32_t record_node_find(const struct store *store, uint64_t id);
 /* Known or made; SLAB_NONE at the limit (when `limited`). */
 uint32_t record_node_get(struct store *store, uint64_t id, bool limited);
-/* Frees it when nothing is known of it any more. */
+/* Ends every change: lets go what is not needed any more, all of it when nothing is known. */
 void record_node_release(struct store *store, uint32_t id);
+/* For nodes_by_hash. */
+struct node_probe {
+    uint64_t key_hash, id;
+};
+struct node_probe record_node_probe(uint64_t id);
+/* Takes `encoded`, of which `status` says generation, seq and complete, as the newest status; NULL:
+ * there is none any more. Keeps the digest. */
+void record_node_set_status(struct store *store, uint32_t id, const struct status *status,
+                            struct bytes encoded);
+/* Of a store that goes. */
+void record_node_fini(const struct store *store, struct node *node);
 /* The records of a node (of a kind), for changing them: *ret_ids is mem_free'd by the caller. */
 size_t record_node_records(const struct store *store, uint64_t node, uint32_t **ret_ids);
 

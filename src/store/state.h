@@ -51,6 +51,7 @@ struct entry {
 
 /* ---- T2 records */
 
+/* A node's newest status is no record: it is part of the node. */
 enum record_kind { RECORD_STATUS, RECORD_COMPLETE, RECORD_CLAIM, RECORD_DECLINE };
 
 #define REFERENCE_NONE UINT8_MAX
@@ -66,21 +67,37 @@ struct record {
     uint32_t ordinal;
     uint32_t timer;    /* SLAB_NONE: none */
     uint8_t kind;      /* enum record_kind */
-    bool complete;     /* of a status: claims_complete; of a claim: succeeded or failed */
+    bool complete;     /* of a status: always; of a claim: succeeded or failed */
     bool ghost;        /* released or expired: remembered, not shown, outside of the digest */
     uint8_t reference; /* of the workload; REFERENCE_NONE: blob is the record itself */
 };
 
-/* Invariant: no claim or decline of a generation below `floor` is held. */
-struct node {
-    uint64_t id;
-    uint64_t floor;                         /* newest generation known to be complete */
+/* The newest status of a node. Immutable, and one block for all stores that share; what was decoded
+ * is its key there (base/intern.h). */
+struct status {
+    uint64_t node;
+    uint64_t generation, seq;
+    uint64_t key_hash; /* as node_key_hash */
+    bool complete;     /* claims_complete */
+};
+
+/* What is known of few nodes. Always there without a status. */
+struct node_more {
+    uint64_t id, key_hash;
     uint64_t void_generation;               /* dead or left in it */
     uint64_t refused_generation;            /* forgotten up to it, until the timer */
     uint64_t newest_generation, newest_seq; /* of all records of it that came */
-    uint32_t status, complete;              /* records; complete only when it is not the status */
+    uint32_t complete; /* record: the newest complete status when it is not the newest one */
     uint32_t records_count;
     uint32_t timer;
+};
+
+/* 16 bytes: every member has one for every other. Invariant: no claim or decline of a generation
+ * below node_floor is held; without `more` there are no records of it, and its newest one is the
+ * status. */
+struct node {
+    const struct status *status;
+    struct node_more *more;
 };
 
 #define REFERENCES_MAX 4
@@ -124,7 +141,9 @@ struct store {
     struct index records_by_hash; /* all but declines: key hash, kind, node, pod uid */
     struct index claims_by_slot;  /* shown claims: workload uid, ordinal, node, pod uid */
     struct index declines_by_slot;
-    struct index nodes_by_id, workloads_by_uid, timers_by_due;
+    struct index nodes_by_hash; /* key hash of the status, whether there is one or not; id */
+    struct index workloads_by_uid, timers_by_due;
+    uint32_t statuses_count;
     uint32_t claims_count, claims_released_count,
         declines_count; /* claims: released ones included */
 
@@ -143,6 +162,8 @@ struct store {
     struct version *graveyard;
     struct bytes *old_blobs;
     size_t old_blobs_count, old_blobs_capacity;
+    const struct status **old_statuses;
+    size_t old_statuses_count, old_statuses_capacity;
     struct arena scratch; /* what a change hands out */
     struct store_persist *persists;
     size_t persists_count, persists_capacity;
@@ -173,5 +194,8 @@ static inline uint32_t digest_leaf(uint64_t key_hash)
 /* A record's place in change.record. */
 #define RECORD_IS_ENTRY (UINT64_C(1) << 32)
 #define RECORD_IS_T2    (UINT64_C(2) << 32)
+/* With the number of a node: its status. Also a number for the reader. */
+#define NUMBER_OF_STATUS (UINT32_C(1) << 31)
+#define RECORD_IS_STATUS (RECORD_IS_T2 | NUMBER_OF_STATUS)
 
 #endif

@@ -37,6 +37,9 @@ static void free_old(struct store *store)
     for (size_t i = 0; i < store->old_blobs_count; i++)
         record_blob_free(store, store->old_blobs[i]);
     store->old_blobs_count = 0;
+    for (size_t i = 0; i < store->old_statuses_count; i++)
+        intern_release(store->config.shared, store->old_statuses[i]);
+    store->old_statuses_count = 0;
     while (store->graveyard != NULL) {
         struct version *next = store->graveyard->next;
         mem_free(store->graveyard);
@@ -55,6 +58,7 @@ void store_free(struct store *store)
     record_reader_free(store->reader);
     mem_free(store->persists);
     mem_free(store->old_blobs);
+    mem_free(store->old_statuses);
     mem_free(store);
 }
 
@@ -125,7 +129,9 @@ enum store_verdict store_apply(struct store *store, struct instant now, enum sto
 void store_put_record(const struct store *store, const struct store_change *change, struct buf *out)
 {
     uint32_t id = (uint32_t)change->record;
-    if ((change->record & RECORD_IS_ENTRY) != 0)
+    if ((change->record & RECORD_IS_STATUS) == RECORD_IS_STATUS)
+        record_reader_put_status(store, id & ~NUMBER_OF_STATUS, out);
+    else if ((change->record & RECORD_IS_ENTRY) != 0)
         entry_put(store, id, out);
     else if ((change->record & RECORD_IS_T2) != 0)
         record_reader_put(store, id, out);

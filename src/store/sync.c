@@ -123,7 +123,7 @@ static void put_summaries(struct store *store, uint64_t dirty, struct buf *strea
 
 static size_t held_count(const struct store *store)
 {
-    return (size_t)store->entries.used_count + store->records.used_count;
+    return (size_t)store->entries.used_count + store->records.used_count + store->statuses_count;
 }
 
 /* Those of one bucket fit a datagram. */

@@ -11,7 +11,7 @@ struct recount {
     uint64_t versions;
     size_t versions_bytes, records_bytes;
     uint32_t settled, tombstones, claims, own_claims, released, declines, shown_claims,
-        shown_declines, hashed, timers;
+        shown_declines, hashed, timers, statuses;
     uint64_t newest_hlc;
 };
 
@@ -88,11 +88,11 @@ static void check_record(const struct store *store, uint32_t id, struct recount 
     const struct node *node = record_node_at(store, record->node);
     bool has_slot = record->kind == RECORD_CLAIM || record->kind == RECORD_DECLINE;
     ASSERT(has_slot == (record->workload != SLAB_NONE));
-    ASSERT(!has_slot || record->generation >= node->floor);
+    ASSERT(!has_slot || record->generation >= node_floor(store, node));
     ASSERT((record->blob == NULL) == (record->kind == RECORD_DECLINE && record->ghost));
     ASSERT((record->timer != SLAB_NONE) == (record->kind == RECORD_DECLINE || record->ghost));
-    ASSERT(record->kind != RECORD_STATUS || node->status == id);
-    ASSERT(record->kind != RECORD_COMPLETE || (node->complete == id && record->complete));
+    ASSERT(record->kind != RECORD_STATUS);
+    ASSERT(record->kind != RECORD_COMPLETE || (node->more->complete == id && record->complete));
     struct record_probe probe = record_probe_of(store, record);
     ASSERT(record_find(store, &probe) == id);
     if (record->kind != RECORD_DECLINE)
@@ -105,33 +105,62 @@ static void check_record(const struct store *store, uint32_t id, struct recount 
     recount->timers += record->timer != SLAB_NONE;
     recount->hashed += record->kind != RECORD_DECLINE;
     recount->claims += record->kind == RECORD_CLAIM;
-    recount->own_claims += record->kind == RECORD_CLAIM && node->id == store->config.node;
+    recount->own_claims += record->kind == RECORD_CLAIM && node_id(node) == store->config.node;
     recount->released += record->kind == RECORD_CLAIM && record->ghost;
     recount->shown_claims += record->kind == RECORD_CLAIM && !record->ghost;
     recount->declines += record->kind == RECORD_DECLINE;
     recount->shown_declines += record->kind == RECORD_DECLINE && !record->ghost;
 }
 
+static void check_status(const struct store *store, uint32_t id, struct recount *recount)
+{
+    const struct status *status = record_node_at(store, id)->status;
+    struct wire_node_status value;
+    if (status == NULL)
+        return;
+    record_reader_status_passing(store, id, &value);
+    ASSERT(value.node == status->node && value.generation == status->generation);
+    ASSERT(value.seq == status->seq && value.claims_complete == status->complete);
+    count(recount, status->key_hash, status->generation, status->seq);
+    recount->records_bytes += intern_key(status).size_bytes;
+    recount->statuses++;
+}
+
+static void check_more(const struct store *store, const struct node *node, struct recount *recount)
+{
+    const struct node_more *more = node->more;
+    if (more == NULL)
+        return;
+    recount->timers += more->timer != SLAB_NONE;
+    ASSERT(!node_is_plain(node));
+    ASSERT(node_has_records(node) || more->void_generation > 0 || more->timer != SLAB_NONE);
+    ASSERT((more->refused_generation > 0) == (more->timer != SLAB_NONE));
+    ASSERT(more->id == node_id(node) && more->key_hash == node_key_hash(node));
+    if (more->complete == SLAB_NONE)
+        return;
+    const struct record *complete = record_at(store, more->complete);
+    ASSERT(complete->kind == RECORD_COMPLETE);
+    ASSERT(node->status != NULL && !node->status->complete);
+    ASSERT(complete->generation <= node->status->generation);
+}
+
 static void check_nodes(const struct store *store, struct recount *recount)
 {
     uint64_t records = 0;
     struct index_at at = index_first();
-    for (uint32_t id; (id = index_get(&store->nodes_by_id, at)) != INDEX_NONE;
-         at = index_next(&store->nodes_by_id, at)) {
+    for (uint32_t id; (id = index_get(&store->nodes_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_hash, at)) {
         const struct node *node = record_node_at(store, id);
-        records += node->records_count;
-        recount->timers += node->timer != SLAB_NONE;
-        ASSERT(node->records_count > 0 || node->void_generation > 0 || node->timer != SLAB_NONE);
-        /* The floor is what the statuses say. */
-        uint32_t complete = node->complete;
-        if (complete == SLAB_NONE && node->status != SLAB_NONE &&
-            record_at(store, node->status)->complete)
-            complete = node->status;
-        ASSERT(node->floor == (complete != SLAB_NONE ? record_at(store, complete)->generation : 0));
-        ASSERT(node->complete == SLAB_NONE || !record_at(store, node->status)->complete);
+        ASSERT(node->status != NULL || node->more != NULL);
+        struct node_probe probe = record_node_probe(node_id(node));
+        ASSERT(node_key_hash(node) == probe.key_hash && record_node_find(store, probe.id) == id);
+        records += node->more != NULL ? node->more->records_count : 0;
+        check_status(store, id, recount);
+        check_more(store, node, recount);
     }
+    ASSERT(recount->statuses == store->statuses_count);
     ASSERT(records == store->records.used_count);
-    ASSERT(store->nodes_by_id.count == store->nodes.used_count);
+    ASSERT(store->nodes_by_hash.count == store->nodes.used_count);
 }
 
 static void check_workloads(const struct store *store, struct recount *recount)
@@ -164,6 +193,12 @@ static const void *record_item(const void *context, uint32_t id, union index_spa
     return memcpy(space, &probe, sizeof(probe));
 }
 
+static const void *node_item(const void *context, uint32_t id, union index_space *space)
+{
+    struct node_probe probe = record_node_probe(node_id(record_node_at(context, id)));
+    return memcpy(space, &probe, sizeof(probe));
+}
+
 static void check_indexes(const struct store *store, const struct recount *recount)
 {
     const struct index *entries[] = {&store->entries_by_key, &store->entries_by_uid,
@@ -175,6 +210,7 @@ static void check_indexes(const struct store *store, const struct recount *recou
         index_validate(entries[i], entry_item);
     for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
         index_validate(records[i], record_item);
+    index_validate(&store->nodes_by_hash, node_item);
     ASSERT(store->entries_by_key.count == store->entries.used_count);
     ASSERT(store->entries_by_hash.count == store->entries.used_count);
     ASSERT(store->entries_by_version.count == store->entries.used_count);

@@ -207,7 +207,7 @@ static void dump_records(const struct store *store, struct buf *out)
          at = index_next(&store->records_by_node, at)) {
         const struct record *record = record_at(store, id);
         buf_printf(out, "record node %llu kind %d pod %02x %llu.%llu%s ",
-                   (unsigned long long)record_node_at(store, record->node)->id, record->kind,
+                   (unsigned long long)node_id(record_node_at(store, record->node)), record->kind,
                    record->pod_uid[0], (unsigned long long)record->generation,
                    (unsigned long long)record->seq, record->ghost ? " ghost" : "");
         if (record->blob != NULL) {
@@ -218,12 +218,29 @@ static void dump_records(const struct store *store, struct buf *out)
     }
 }
 
+static void dump_statuses(const struct store *store, struct buf *out)
+{
+    struct index_at at = index_first();
+    for (uint32_t id; (id = index_get(&store->nodes_by_hash, at)) != INDEX_NONE;
+         at = index_next(&store->nodes_by_hash, at)) {
+        const struct status *status = record_node_at(store, id)->status;
+        if (status == NULL)
+            continue;
+        buf_printf(out, "status node %llu %llu.%llu ", (unsigned long long)status->node,
+                   (unsigned long long)status->generation, (unsigned long long)status->seq);
+        struct bytes bytes = intern_key(status);
+        dump_bytes(out, bytes.data, bytes.size_bytes);
+        buf_append_text(out, "\n");
+    }
+}
+
 char *dump_state(const struct store *store)
 {
     struct buf out;
     buf_init(&out, 0);
     dump_entries(store, &out);
     dump_records(store, &out);
+    dump_statuses(store, &out);
     buf_printf(&out, "root %016llx hlc %016llx\n", (unsigned long long)store_digest(store, NULL),
                (unsigned long long)store_hlc(store));
     char *text = mem_strdup(buf_text(&out));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib.h"
+#include "records.h"
 
 /* This peer is node 1 in generation 100; the others are 2 and up. */
 static struct store *store;
@@ -132,6 +133,32 @@ START_TEST(a_complete_generation_ends_older_claims)
     buf_fini(&expected);
     ck_verdict(claim_arrives(2, 6, 6, false), STORE_NEW);
     ck_assert(store_claim_is_void(store, 2, 5) && !store_claim_is_void(store, 2, 6));
+}
+END_TEST
+
+static bool takes_more(uint64_t node)
+{
+    return record_node_at(store, record_node_find(store, node))->more != NULL;
+}
+
+/* What every member keeps of every other is its status and nothing else, also after the node had
+ * claims, was void or was ahead of its status. Mutation: record_node_release() keeps `more`. */
+START_TEST(a_node_with_a_status_only_takes_no_more)
+{
+    struct wire_node_status first = make_status(2, 5, 5, true), next = make_status(2, 6, 2, false),
+                            complete = make_status(2, 6, 3, true);
+    put_status(store, &first);
+    ck_assert(!takes_more(2));
+    ck_verdict(claim_arrives(2, 5, 6, false), STORE_NEW);
+    ck_assert(takes_more(2));
+    put_status(store, &next);
+    store_set_node_void(store, 2, 5);
+    put_status(store, &complete); /* ends the claim */
+    ck_assert(takes_more(2));
+    store_set_node_void(store, 2, 0);
+    ck_assert(!takes_more(2));
+    ck_assert_uint_eq(store_node_seq(store, 2, 6), 3);
+    store_validate(store);
 }
 END_TEST
 
@@ -408,6 +435,7 @@ int main(void)
     tcase_add_loop_test(tcase, newest_stands, 0, sizeof(scenarios) / sizeof(scenarios[0]));
     tcase_add_test(tcase, the_newest_number_of_a_life_is_known);
     tcase_add_test(tcase, a_complete_generation_ends_older_claims);
+    tcase_add_test(tcase, a_node_with_a_status_only_takes_no_more);
     tcase_add_test(tcase, the_newest_complete_status_is_not_lost);
     tcase_add_test(tcase, void_claims_are_held_but_not_shown);
     tcase_add_test(tcase, finished_claims_outlive_their_node);

@@ -22,9 +22,11 @@ void intern_free(struct intern *intern);
 
 /* A block of block_bytes that stands for `key`, held once more by the caller. The key is copied
  * behind the block. *ret_is_new: nobody held it, it is zeroed, and the caller fills it before
- * anything else is asked of the table; later it must not change. Equal keys come with equal
- * block_bytes. O(1) and a hash of the key. */
+ * anything else is asked of the table; later it must not change. Equal keys with another
+ * block_bytes are another block. O(1) and a hash of the key. */
 void *intern_hold(struct intern *intern, struct bytes key, size_t block_bytes, bool *ret_is_new);
+/* Held once more. Returns the block. */
+const void *intern_hold_again(const void *block);
 /* The table's own copy of the key; lives as long as the block. */
 struct bytes intern_key(const void *block);
 /* Given back; freed with the last holder. `intern` is the table that it came from. NULL block is

@@ -43,6 +43,14 @@ enum store_verdict store_put_node_status(struct store *store, struct instant now
                                          const struct wire_node_status *status,
                                          enum store_origin origin, struct store_change *ret_change);
 
+/* For simulations that begin in the middle. The status of this node, until it changes; NULL:
+ * none... */
+struct status;
+const struct status *store_own_status(const struct store *store);
+/* ... and a store with the same `shared` that takes that very block. Nothing when something is
+ * known of its node. */
+void store_introduce(struct store *store, const struct status *status);
+
 /* ---- Whose records count. */
 
 /* Dead or left in `generation`: its records up to that generation are void. 0: alive (again). Not
@@ -91,8 +99,8 @@ const struct wire_claim *store_claim_of_pod(const struct store *store,
 /* Void ones included; NULL when not held or released. */
 const struct wire_claim *store_claim(const struct store *store, uint64_t node,
                                      const uint8_t pod_uid[static 16]);
-/* Every node that records are held of, in id order, and the generation of its status (0: none is
- * held); the callback returns false to stop. */
+/* Every node that records are held of, in an order of its own, and the generation of its status (0:
+ * none is held); the callback returns false to stop. */
 typedef bool (*store_node_visit)(void *context, uint64_t node, uint64_t generation);
 void store_each_node(const struct store *store, store_node_visit visit, void *context);
 bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t generation);
