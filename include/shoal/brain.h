@@ -65,11 +65,16 @@ void brain_free(struct brain *brain);
 int brain_restore(struct brain *brain, enum effect_table table, struct bytes key,
                   struct bytes payload, struct error *error);
 
-/* For bodies that begin in the middle, both after EVENT_START. What a brain says of itself... */
-void brain_introduction(const struct brain *brain, struct buf *ret_introduction);
-/* ... and another, not banned, that takes it for alive, as if gossip had brought it. Nothing is
- * sent or written for it. O(n). */
-void brain_introduce(struct brain *brain, struct instant now, struct bytes introduction);
+/* For bodies that begin in the middle, after EVENT_START. What a brain says of itself, until its
+ * next step... */
+struct brain_introduction {
+    const void *record, *status; /* for brain_introduce only */
+};
+struct brain_introduction brain_introduction(const struct brain *brain);
+/* ... and another, with the same `shared`, that takes it, not banned, for alive, as if gossip had
+ * brought all that. Nothing is sent or written for it. O(n). */
+void brain_introduce(struct brain *brain, struct instant now,
+                     const struct brain_introduction *introduction);
 
 enum event_kind {
     EVENT_START,

@@ -39,7 +39,7 @@ static enum member_verdict against_alive(struct member_table *table, uint32_t sl
     if (!may_accuse(table, from_node, accuse->accuser, accuse->subject))
         return MEMBER_STALE;
     verify_open(table, slot, output);
-    struct inquiry *inquiry = roster_at(&table->roster, slot)->inquiry;
+    struct inquiry *inquiry = entry_inquiry(roster_at(&table->roster, slot));
     uint32_t news_count = add_accusers(table, inquiry, from_node, accuse, output);
     return news_count > 0 ? MEMBER_OK : MEMBER_DUPLICATE;
 }
@@ -48,7 +48,7 @@ static enum member_verdict against_suspect(struct member_table *table, uint32_t 
                                            uint64_t from_node, const struct wire_accuse *accuse,
                                            struct member_output *output)
 {
-    struct inquiry *inquiry = roster_at(&table->roster, slot)->inquiry;
+    struct inquiry *inquiry = entry_inquiry(roster_at(&table->roster, slot));
     if (add_accusers(table, inquiry, from_node, accuse, output) == 0)
         return MEMBER_DUPLICATE;
     suspect_reckon(table, inquiry, output);
@@ -68,7 +68,7 @@ static enum member_verdict against_unknown(struct member_table *table, uint32_t 
     if (accuse->status != WIRE_MEMBER_STATUS_DEAD)
         return MEMBER_DUPLICATE; /* we are asking it already */
     struct entry *entry = roster_at(&table->roster, slot);
-    (void)add_accusers(table, entry->inquiry, from_node, accuse, output);
+    (void)add_accusers(table, entry_inquiry(entry), from_node, accuse, output);
     change_dead(table, slot, MEMBER_CHANGE_TOLD, output);
     set_age(table, entry, accuse->age_s);
     return MEMBER_OK;
@@ -123,8 +123,8 @@ enum member_verdict accuse_receive(struct member_table *table, uint64_t from_nod
     case MEMBER_SUSPECT:
         return against_suspect(table, slot, from_node, accuse, output);
     case MEMBER_DEAD:
-        if (entry->inquiry != NULL)
-            (void)add_accusers(table, entry->inquiry, from_node, accuse, output);
+        if (entry_inquiry(entry) != NULL)
+            (void)add_accusers(table, entry_inquiry(entry), from_node, accuse, output);
         return MEMBER_DUPLICATE;
     case MEMBER_LEFT:
         return MEMBER_DUPLICATE;
@@ -136,7 +136,7 @@ enum member_verdict accuse_receive(struct member_table *table, uint64_t from_nod
 
 static bool is_accused(const struct entry *entry)
 {
-    const struct inquiry *inquiry = entry->inquiry;
+    const struct inquiry *inquiry = entry_inquiry(entry);
     if (entry->status == MEMBER_ALIVE)
         return inquiry != NULL && inquiry->kind == INQUIRY_VERIFY && inquiry->accusers_count > 0;
     return entry->status != MEMBER_UNKNOWN;
@@ -145,12 +145,12 @@ static bool is_accused(const struct entry *entry)
 bool accuse_put(struct member_table *table, uint32_t slot, struct buf *buf)
 {
     const struct entry *entry = roster_at(&table->roster, slot);
-    const struct inquiry *inquiry = entry->inquiry;
+    const struct inquiry *inquiry = entry_inquiry(entry);
     if (!is_accused(entry))
         return false;
     uint64_t accusers[MEMBER_ACCUSERS_MAX];
     struct wire_accuse accuse = {
-        .subject = entry->node,
+        .subject = entry_node(entry),
         .generation = entry->record->value.generation,
         .incarnation = entry->record->value.incarnation,
         .status = WIRE_MEMBER_STATUS_SUSPECT,

@@ -7,17 +7,16 @@ static void say_changed(struct member_table *table, struct entry *entry,
                         enum member_status status_old, enum member_change change,
                         struct member_output *output)
 {
-    struct member_output_item *item = output_add(output, MEMBER_CHANGED, entry->node);
+    struct member_output_item *item = output_add(output, MEMBER_CHANGED, entry_node(entry));
     item->status_old = status_old;
     item->status_new = (enum member_status)entry->status;
     item->change = change;
-    entry->since_boot_ms = table->now_boot_ms;
-    entry->settled_ms = table->now_ms;
+    entry_settle(entry, table->now_ms, table->now_boot_ms);
 }
 
 static void persist(const struct entry *entry, struct member_output *output)
 {
-    struct member_output_item *item = output_add(output, MEMBER_PERSIST, entry->node);
+    struct member_output_item *item = output_add(output, MEMBER_PERSIST, entry_node(entry));
     output_payload(output, item, entry->record->encoded);
 }
 
@@ -39,11 +38,12 @@ static void report_same_name(struct member_table *table, uint32_t slot,
         return;
     table->stats.conflicts++;
     output_trace(
-        output, MEMBER_TRACE, entry->node,
+        output, MEMBER_TRACE, entry_node(entry),
         "name conflict: %016llx and %016llx are both called '%.*s'; names are only labels, "
         "but give one of the two another --name",
-        (unsigned long long)entry->node, (unsigned long long)roster_at(&table->roster, other)->node,
-        (int)name.size_bytes, (const char *)name.data);
+        (unsigned long long)entry_node(entry),
+        (unsigned long long)entry_node(roster_at(&table->roster, other)), (int)name.size_bytes,
+        (const char *)name.data);
 }
 
 /* Somebody else answers at an address: whoever was there before is looked after at once (4.9). */
@@ -75,11 +75,12 @@ void change_alive(struct member_table *table, uint32_t slot, enum member_change 
     if (status_old == MEMBER_DEAD)
         guard_return(table, entry->settled_ms);
     entry->evictable = false;
-    entry->unanswered = 0;
     entry->first_met = true;
-    entry->answered_boot_ms = table->now_boot_ms;
-    if (entry->heard_boot_ms == 0)
-        entry->heard_boot_ms = table->now_boot_ms;
+    struct peer *peer = entry_peer(entry);
+    peer->unanswered = 0;
+    peer->answered_boot_ms = table->now_boot_ms;
+    if (peer->heard_boot_ms == 0)
+        peer->heard_boot_ms = table->now_boot_ms;
     roster_set_status(&table->roster, slot, MEMBER_ALIVE);
     say_changed(table, entry, status_old, change, output);
     if (!met_before || is_news_for_disk(change))
@@ -90,9 +91,9 @@ void change_alive(struct member_table *table, uint32_t slot, enum member_change 
         report_same_name(table, slot, output);
     if (!met_before)
         verify_displaced(table, slot, output);
-    if (table->sync_with == entry->node) {
+    if (table->sync_with == entry_node(entry)) {
         table->sync_with = 0;
-        (void)output_add(output, MEMBER_SYNC_WITH, entry->node);
+        (void)output_add(output, MEMBER_SYNC_WITH, entry_node(entry));
     }
 }
 
@@ -100,7 +101,7 @@ void change_suspect(struct member_table *table, uint32_t slot, enum member_chang
                     struct member_output *output)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    ASSERT(entry->status == MEMBER_ALIVE && entry->inquiry->kind == INQUIRY_SUSPECT);
+    ASSERT(entry->status == MEMBER_ALIVE && entry_inquiry(entry)->kind == INQUIRY_SUSPECT);
     roster_set_status(&table->roster, slot, MEMBER_SUSPECT);
     say_changed(table, entry, MEMBER_ALIVE, change, output);
 }
@@ -113,7 +114,7 @@ static void spread_death(struct member_table *table, uint32_t slot, struct membe
     bool said = accuse_put(table, slot, buf);
     ASSERT(said);
     struct member_output_item *item = output_add(output, MEMBER_BROADCAST, member_self(table));
-    item->key = entry->node;
+    item->key = entry_node(entry);
     output_payload(output, item, (struct bytes){.data = buf->data, .size_bytes = buf->size_bytes});
 }
 
@@ -123,7 +124,7 @@ void change_dead(struct member_table *table, uint32_t slot, enum member_change c
                  struct member_output *output)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    struct inquiry *inquiry = entry->inquiry;
+    struct inquiry *inquiry = entry_inquiry(entry);
     enum member_status status_old = (enum member_status)entry->status;
     ASSERT(inquiry != NULL && (status_old == MEMBER_SUSPECT || status_old == MEMBER_UNKNOWN));
     if (change != MEMBER_CHANGE_TOLD)
@@ -162,7 +163,7 @@ void change_left(struct member_table *table, uint32_t slot, enum member_change c
 void change_unknown(struct member_table *table, uint32_t slot, struct member_output *output)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    ASSERT(entry->status == MEMBER_LEFT && entry->inquiry == NULL);
+    ASSERT(entry->status == MEMBER_LEFT && entry_inquiry(entry) == NULL);
     entry->evictable = false;
     roster_set_status(&table->roster, slot, MEMBER_UNKNOWN);
     say_changed(table, entry, MEMBER_LEFT, MEMBER_CHANGE_TOLD, output);
@@ -172,7 +173,7 @@ void change_forget(struct member_table *table, uint32_t slot, struct member_outp
 {
     const struct entry *entry = roster_at(&table->roster, slot);
     ASSERT(entry->status == MEMBER_DEAD || entry->status == MEMBER_LEFT);
-    (void)output_add(output, MEMBER_FORGET, entry->node);
+    (void)output_add(output, MEMBER_FORGET, entry_node(entry));
     inquiry_close(table, slot);
     roster_remove(&table->roster, slot);
 }

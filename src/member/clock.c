@@ -75,8 +75,9 @@ uint32_t clock_period_ms(const struct member_table *table)
 uint32_t clock_timeout_ms(const struct member_table *table, const struct entry *entry)
 {
     uint64_t ms = table->timing.timeout_max_ms;
-    if (entry->srtt_us != 0)
-        ms = ((uint64_t)entry->srtt_us + 4 * (uint64_t)entry->rttvar_us + 999) / 1000;
+    const struct peer *peer = entry->peer;
+    if (peer != NULL && peer->srtt_us != 0)
+        ms = ((uint64_t)peer->srtt_us + 4 * (uint64_t)peer->rttvar_us + 999) / 1000;
     if (ms < table->timing.timeout_min_ms)
         ms = table->timing.timeout_min_ms;
     if (ms > table->timing.timeout_max_ms)

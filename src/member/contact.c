@@ -41,7 +41,7 @@ static void contact_failed(struct member_table *table, struct inquiry *inquiry,
     if (entry->status == MEMBER_DEAD && entry->evictable) {
         /* Said again, since it may be about a later life than before: one that came and went while
          * we were away. */
-        (void)output_add(output, MEMBER_EVICTABLE, entry->node);
+        (void)output_add(output, MEMBER_EVICTABLE, entry_node(entry));
         inquiry_close(table, inquiry->slot);
         return;
     }
@@ -76,7 +76,7 @@ void contact_step(struct member_table *table, struct inquiry *inquiry, struct me
         inquiry->step = CONTACT_VERDICT;
     switch ((enum contact_step)inquiry->step) {
     case CONTACT_START:
-        roster_at(&table->roster, inquiry->slot)->contacted_ms = table->now_ms;
+        entry_peer(roster_at(&table->roster, inquiry->slot))->contacted_ms = table->now_ms;
         send_ping(table, inquiry, MEMBER_VIA_DATAGRAM, output);
         inquiry->step = CONTACT_AGAIN;
         inquiry_due(table, inquiry, table->now_ms + inquiry->timeout_ms);
@@ -141,7 +141,7 @@ static void try_dead(struct member_table *table)
 {
     for (int i = 0; i < HEAL_DEAD_COUNT; i++) {
         uint32_t slot = roster_random_lost(&table->roster, &table->prng);
-        if (slot != SLOT_NONE && roster_at(&table->roster, slot)->inquiry == NULL)
+        if (slot != SLOT_NONE && entry_inquiry(roster_at(&table->roster, slot)) == NULL)
             contact_open(table, slot, 0);
     }
 }

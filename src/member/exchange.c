@@ -124,5 +124,5 @@ void exchange_compare(struct member_table *table, uint32_t slot, uint64_t view,
     table->exchange_gap_ms = (uint32_t)gap_ms;
     const struct entry *entry = roster_at(&table->roster, slot);
     struct address address = record_address(entry->record);
-    exchange_start(table, entry->node, &address, output);
+    exchange_start(table, entry_node(entry), &address, output);
 }

@@ -14,16 +14,16 @@ RB_GENERATE(member_inquiries, inquiry, by_due, inquiry_compare)
 struct inquiry *inquiry_open(struct member_table *table, uint32_t slot, enum inquiry_kind kind)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    ASSERT(entry->inquiry == NULL && slot != table->roster.self);
+    ASSERT(entry_inquiry(entry) == NULL && slot != table->roster.self);
     struct inquiry *inquiry = MEM_NEW(struct inquiry);
-    inquiry->node = entry->node;
+    inquiry->node = entry_node(entry);
     inquiry->slot = slot;
     inquiry->kind = kind;
     inquiry->timeout_ms = clock_timeout_ms(table, entry);
     inquiry->period_ms = clock_period_ms(table);
     inquiry->started_ms = table->now_ms;
     inquiry->due_ms = table->now_ms;
-    entry->inquiry = inquiry;
+    entry_peer(entry)->inquiry = inquiry;
     table->contacts_count += kind == INQUIRY_CONTACT;
     RB_INSERT(member_inquiries, &table->inquiries, inquiry);
     return inquiry;
@@ -32,12 +32,12 @@ struct inquiry *inquiry_open(struct member_table *table, uint32_t slot, enum inq
 void inquiry_close(struct member_table *table, uint32_t slot)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    struct inquiry *inquiry = entry->inquiry;
+    struct inquiry *inquiry = entry_inquiry(entry);
     if (inquiry == NULL)
         return;
     table->contacts_count -= inquiry->kind == INQUIRY_CONTACT;
     RB_REMOVE(member_inquiries, &table->inquiries, inquiry);
-    entry->inquiry = NULL;
+    entry->peer->inquiry = NULL;
     mem_free(inquiry);
 }
 

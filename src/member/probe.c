@@ -68,8 +68,9 @@ static uint32_t verdict_ms(const struct inquiry *inquiry)
  * its round trip stays known. */
 static uint64_t silence_ms(const struct member_table *table, const struct entry *entry)
 {
-    uint64_t unheard_ms = table->now_boot_ms - entry->heard_boot_ms;
-    uint64_t unanswered_ms = (table->now_boot_ms - entry->answered_boot_ms) / 3;
+    struct peer peer = entry_peer_known(entry);
+    uint64_t unheard_ms = table->now_boot_ms - peer.heard_boot_ms;
+    uint64_t unanswered_ms = (table->now_boot_ms - peer.answered_boot_ms) / 3;
     return unheard_ms > unanswered_ms ? unheard_ms : unanswered_ms;
 }
 
@@ -82,7 +83,7 @@ static uint32_t longest_silent(struct member_table *table)
     for (size_t i = 0; i < table->roster.live.count; i++) {
         uint32_t slot = table->roster.live.items[i];
         const struct entry *entry = roster_at(&table->roster, slot);
-        if (entry->inquiry != NULL)
+        if (entry_inquiry(entry) != NULL)
             continue;
         uint64_t ms = silence_ms(table, entry);
         ms += prng_below(&table->prng, ms + 1);
@@ -111,7 +112,7 @@ static uint32_t by_turn(const struct member_table *table, uint64_t round)
 {
     for (uint64_t i = 0; i < TURNS_MAX; i++) {
         uint32_t slot = roster_target(&table->roster, round + i);
-        if (slot == SLOT_NONE || table->roster.entries[slot].inquiry == NULL)
+        if (slot == SLOT_NONE || entry_inquiry(&table->roster.entries[slot]) == NULL)
             return slot;
     }
     return SLOT_NONE;
@@ -145,8 +146,8 @@ static uint32_t next_target(struct member_table *table)
     table->retry_slot = SLOT_NONE;
     if (retry != SLOT_NONE) {
         const struct entry *entry = &table->roster.entries[retry];
-        if (entry->record != NULL && entry->node == table->retry_node &&
-            entry->status == MEMBER_ALIVE && entry->inquiry == NULL)
+        if (entry->record != NULL && entry_node(entry) == table->retry_node &&
+            entry->status == MEMBER_ALIVE && entry_inquiry(entry) == NULL)
             return retry;
     }
     return choose(table);
@@ -164,7 +165,7 @@ void probe_look_around(struct member_table *table, struct member_output *output)
             return;
         const struct entry *entry = roster_at(&table->roster, slot);
         if (entry->status == MEMBER_ALIVE &&
-            table->now_boot_ms - entry->heard_boot_ms >= table->timing.period_ms)
+            table->now_boot_ms - entry_peer_known(entry).heard_boot_ms >= table->timing.period_ms)
             verify_open(table, slot, output);
     }
 }
@@ -202,13 +203,13 @@ static void verdict(struct member_table *table, struct inquiry *inquiry,
         return;
     }
     judge_ourselves(table, inquiry);
-    if (++entry->unanswered <= entry_flaps(table, entry)) {
+    if (++entry->peer->unanswered <= entry_flaps(table, entry)) {
         table->retry_slot = inquiry->slot;
-        table->retry_node = entry->node;
+        table->retry_node = entry_node(entry);
         inquiry_close(table, inquiry->slot);
         return;
     }
-    entry->unanswered = 0;
+    entry->peer->unanswered = 0;
     suspect_enter(table, inquiry, MEMBER_CHANGE_PROBE_FAILED, output);
 }
 

@@ -10,10 +10,10 @@
  * hold each other dead do not answer each other for ever (foca's reply loops). */
 static void echo_death(struct member_table *table, uint32_t slot, struct member_output *output)
 {
-    struct entry *entry = roster_at(&table->roster, slot);
-    if (table->now_ms - entry->contacted_ms < table->timing.period_ms)
+    struct peer *peer = entry_peer(roster_at(&table->roster, slot));
+    if (table->now_ms - peer->contacted_ms < table->timing.period_ms)
         return;
-    entry->contacted_ms = table->now_ms;
+    peer->contacted_ms = table->now_ms;
     struct buf *buf = send_begin(table);
     send_put_self(table, buf);
     (void)accuse_put(table, slot, buf);
@@ -25,15 +25,15 @@ static void alive_sign(struct member_table *table, uint32_t slot, bool answered,
                        struct member_output *output)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    struct inquiry *inquiry = entry->inquiry;
+    struct inquiry *inquiry = entry_inquiry(entry);
     switch ((enum member_status)entry->status) {
     case MEMBER_UNKNOWN:
         change_alive(table, slot, MEMBER_CHANGE_JOINED, output);
         return;
     case MEMBER_ALIVE:
         if (answered) {
-            entry->unanswered = 0;
-            entry->answered_boot_ms = table->now_boot_ms;
+            entry->peer->unanswered = 0;
+            entry->peer->answered_boot_ms = table->now_boot_ms;
         }
         if (inquiry != NULL && inquiry->kind == INQUIRY_PROBE && !answered)
             inquiry->heard = true; /* no suspicion; but the answer may still come, and its time */
@@ -66,7 +66,7 @@ void member_heard(struct member_table *table, struct instant now, uint64_t node,
             stranger_note(table, node, node, address, NULL, table->timing.timeout_min_ms / 5);
         return;
     }
-    roster_at(&table->roster, slot)->heard_boot_ms = table->now_boot_ms;
+    entry_peer(roster_at(&table->roster, slot))->heard_boot_ms = table->now_boot_ms;
     alive_sign(table, slot, false, output);
 }
 
@@ -130,20 +130,20 @@ static bool is_our_ping(const struct inquiry *inquiry, uint32_t seq)
 }
 
 /* How long it took, and where it says that it is. */
-static void take_round_trip(struct member_table *table, struct entry *entry,
+static void take_round_trip(struct member_table *table, struct peer *peer,
                             const struct inquiry *inquiry, const struct wire_ack *ack)
 {
     uint64_t sent_us = inquiry->ping_sent_ms * 1000 + inquiry->ping_sent_sub_us;
     uint64_t now_us = table->now_ms * 1000 + table->now_sub_us;
     uint32_t rtt_us = now_us > sent_us ? (uint32_t)(now_us - sent_us) : 1;
-    uint32_t median_us = coordinate_median_us(entry->samples_us[1], entry->samples_us[0], rtt_us);
-    entry_rtt_sample(entry, rtt_us);
-    entry->samples_us[1] = entry->samples_us[0];
-    entry->samples_us[0] = rtt_us;
+    uint32_t median_us = coordinate_median_us(peer->samples_us[1], peer->samples_us[0], rtt_us);
+    peer_rtt_sample(peer, rtt_us);
+    peer->samples_us[1] = peer->samples_us[0];
+    peer->samples_us[0] = rtt_us;
     if (!ack->has_coordinate)
         return;
-    entry->coordinate = coordinate_from_wire(&ack->coordinate);
-    coordinate_update(&table->coordinate, &entry->coordinate, median_us, &table->prng);
+    peer->coordinate = coordinate_from_wire(&ack->coordinate);
+    coordinate_update(&table->coordinate, &peer->coordinate, median_us, &table->prng);
 }
 
 /* The subject itself answered. */
@@ -151,13 +151,13 @@ static void take_answer(struct member_table *table, uint32_t slot, const struct 
                         enum member_via via, struct member_output *output)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    struct inquiry *inquiry = entry->inquiry;
+    struct inquiry *inquiry = entry_inquiry(entry);
     if (!is_our_ping(inquiry, ack->seq))
         return;
     bool probed = inquiry->kind == INQUIRY_PROBE;
     clock_unmute(table, inquiry->ping_sent_ms);
     if (via == MEMBER_VIA_DATAGRAM && ack->seq == inquiry->seq_last)
-        take_round_trip(table, entry, inquiry, ack);
+        take_round_trip(table, entry->peer, inquiry, ack);
     if (probed && via == MEMBER_VIA_DATAGRAM)
         clock_health(table, -1);
     alive_sign(table, slot, true, output);
@@ -169,12 +169,12 @@ static enum member_verdict take_relayed(struct member_table *table, const struct
 {
     uint32_t slot = roster_find(&table->roster, ack->subject);
     const struct inquiry *inquiry =
-        slot == SLOT_NONE ? NULL : roster_at(&table->roster, slot)->inquiry;
+        slot == SLOT_NONE ? NULL : entry_inquiry(roster_at(&table->roster, slot));
     if (inquiry == NULL || inquiry->relays_count == 0 || inquiry->relay_seq != ack->seq)
         return MEMBER_NOT_FOR_US;
     if (inquiry->kind != INQUIRY_PROBE && inquiry->kind != INQUIRY_CONTACT)
         return MEMBER_NOT_FOR_US;
-    roster_at(&table->roster, slot)->heard_boot_ms = table->now_boot_ms;
+    entry_peer(roster_at(&table->roster, slot))->heard_boot_ms = table->now_boot_ms;
     alive_sign(table, slot, true, output);
     return MEMBER_OK;
 }
@@ -191,7 +191,7 @@ static enum member_verdict receive_ack(struct member_table *table, uint64_t from
     if (slot == SLOT_NONE)
         return MEMBER_UNKNOWN_NODE;
     compare_record(table, slot, ack->generation, &ack->incarnation, from_node, from_address);
-    const struct inquiry *inquiry = roster_at(&table->roster, slot)->inquiry;
+    const struct inquiry *inquiry = entry_inquiry(roster_at(&table->roster, slot));
     uint64_t view = ack->view;
     if (ack->agrees && is_our_ping(inquiry, ack->seq))
         view = inquiry->ping_view;
@@ -291,13 +291,14 @@ void member_unreachable(struct member_table *table, struct instant now,
         const struct entry *entry = roster_at(&table->roster, slot);
         if (slot == table->roster.self)
             continue;
-        if (refused && entry->inquiry == NULL && entry->status == MEMBER_ALIVE)
+        if (refused && entry_inquiry(entry) == NULL && entry->status == MEMBER_ALIVE)
             verify_open(table, slot, output);
-        else if (refused && entry->inquiry != NULL)
+        else if (refused && entry_inquiry(entry) != NULL)
             refused_ping(table, slot, output);
-        else if (!refused && entry->inquiry != NULL && entry->inquiry->kind == INQUIRY_PROBE &&
-                 entry->inquiry->step < 3)
-            inquiry_due(table, entry->inquiry, table->now_ms); /* no use in waiting: next step */
+        else if (!refused && entry_inquiry(entry) != NULL &&
+                 entry_inquiry(entry)->kind == INQUIRY_PROBE && entry_inquiry(entry)->step < 3)
+            inquiry_due(table, entry_inquiry(entry),
+                        table->now_ms); /* no use in waiting: next step */
     }
 }
 

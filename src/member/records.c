@@ -40,13 +40,12 @@ static enum member_verdict take_new(struct member_table *table, const struct wir
     }
     uint32_t slot = roster_add(&table->roster, record_new(table->roster.shared, value));
     struct entry *entry = roster_at(&table->roster, slot);
-    entry->since_boot_ms = table->now_boot_ms;
-    entry->settled_ms = table->now_ms;
+    entry_settle(entry, table->now_ms, table->now_boot_ms);
     entry->unspread = spread;
     if (value->status == WIRE_MEMBER_STATUS_LEFT) {
         change_left(table, slot, MEMBER_CHANGE_LEFT, output);
     } else if (direct) {
-        entry->heard_boot_ms = table->now_boot_ms;
+        entry_peer(entry)->heard_boot_ms = table->now_boot_ms;
         change_alive(table, slot, MEMBER_CHANGE_JOINED, output);
     } else {
         contact_open(table, slot, from_node);
@@ -54,20 +53,30 @@ static enum member_verdict take_new(struct member_table *table, const struct wir
     return MEMBER_OK;
 }
 
-void member_introduce(struct member_table *table, struct instant now,
-                      const struct wire_member *record, struct member_output *output)
+const struct record *member_own_record(const struct member_table *table)
+{
+    return table->roster.entries[table->roster.self].record;
+}
+
+void member_introduce(struct member_table *table, struct instant now, const struct record *record)
 {
     clock_enter(table, now);
-    ASSERT(table->started && record_makes_sense(record));
-    if (roster_find(&table->roster, record->node) == SLOT_NONE)
-        (void)take_new(table, record, true, record->node, false, output);
+    ASSERT(table->started);
+    if (roster_find(&table->roster, record->value.node) != SLOT_NONE ||
+        table->roster.by_id.count >= table->members_max)
+        return;
+    uint32_t slot = roster_add(&table->roster, intern_hold_again(record));
+    struct entry *entry = roster_at(&table->roster, slot);
+    entry_settle(entry, table->now_ms, table->now_boot_ms);
+    entry->first_met = true;
+    roster_set_status(&table->roster, slot, MEMBER_ALIVE);
 }
 
 /* Others say that it lives: ask it now rather than at the next attempt. */
 static void hasten_contact(struct member_table *table, uint32_t slot, uint64_t voucher)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    struct inquiry *inquiry = entry->inquiry;
+    struct inquiry *inquiry = entry_inquiry(entry);
     if (inquiry == NULL) {
         ASSERT(entry->status == MEMBER_DEAD);
         contact_open(table, slot, voucher);
@@ -93,7 +102,7 @@ static void renew_live(struct member_table *table, uint32_t slot, bool direct, b
 {
     const struct entry *entry = roster_at(&table->roster, slot);
     bool suspect = entry->status == MEMBER_SUSPECT;
-    bool accused = entry->inquiry != NULL && entry->inquiry->kind == INQUIRY_VERIFY;
+    bool accused = entry_inquiry(entry) != NULL && entry_inquiry(entry)->kind == INQUIRY_VERIFY;
     if (restarted) {
         table->stats.restarts++;
         change_alive(table, slot, MEMBER_CHANGE_RESTARTED, output);
@@ -170,7 +179,8 @@ static enum member_verdict take_equal(struct member_table *table, uint32_t slot,
         return MEMBER_STALE;
     }
     bool gone = entry->status == MEMBER_DEAD || entry->status == MEMBER_UNKNOWN;
-    if (gone && !direct && table->now_ms - entry->contacted_ms >= table->timing.period_ms)
+    if (gone && !direct &&
+        table->now_ms - entry_peer_known(entry).contacted_ms >= table->timing.period_ms)
         hasten_contact(table, slot, from_node);
     return MEMBER_DUPLICATE;
 }
@@ -184,7 +194,8 @@ static enum member_verdict take_older(struct member_table *table, uint32_t slot,
 {
     table->stats.stale_messages++;
     if (direct)
-        send_record(table, slot, roster_at(&table->roster, slot)->node, from_address, via, output);
+        send_record(table, slot, entry_node(roster_at(&table->roster, slot)), from_address, via,
+                    output);
     return MEMBER_STALE;
 }
 

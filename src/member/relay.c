@@ -44,7 +44,7 @@ enum member_verdict relay_request(struct member_table *table, uint64_t from_node
     for (size_t i = 0; i < sizeof(address.ip); i++)
         address.ip[i] = request->address.ip[i];
     uint32_t slot = roster_find(&table->roster, request->target);
-    struct entry unknown = {.srtt_us = 0};
+    struct entry unknown = {.peer = NULL};
     const struct entry *entry = slot == SLOT_NONE ? &unknown : roster_at(&table->roster, slot);
     if (slot != SLOT_NONE)
         address = record_address(entry->record);

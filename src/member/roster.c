@@ -47,11 +47,45 @@ static int compare(enum sorting sorting, const struct wire_member *a, const stru
     return order != 0 ? order : compare_nodes(a->node, b->node);
 }
 
+/* Ids are hashes, so where one stands among many can be guessed: three or four looks instead of
+ * thirteen among 10,000, each of them at memory that is not in the cache. Ids that were chosen to
+ * mislead cost GUESSES_MAX looks more. */
+#define GUESSES_MAX 8
+
+static size_t lower_bound_id(const struct roster *roster, const struct slots *slots, uint64_t node)
+{
+    size_t low = 0, high = slots->count;
+    uint64_t low_id = 0, high_id = UINT64_MAX; /* what may still be between */
+    for (int guesses = 0; low < high; guesses++) {
+        uint64_t span = (high_id - low_id) >> 32, ahead = (node - low_id) >> 32;
+        size_t middle = low + (high - low) / 2;
+        if (guesses < GUESSES_MAX && ahead < span)
+            middle = low + (size_t)(ahead * (high - low) / span);
+        uint64_t id = entry_node(&roster->entries[slots->items[middle]]);
+        if (id == node)
+            return middle;
+        if (id < node) {
+            low = middle + 1;
+            low_id = id;
+        } else {
+            high = middle;
+            high_id = id;
+        }
+    }
+    return low;
+}
+
 /* First position whose entry is not less than `key`. */
 static size_t lower_bound(const struct roster *roster, const struct slots *slots,
                           enum sorting sorting, const struct wire_member *key)
 {
     size_t low = 0, high = slots->count;
+    if (sorting == BY_ID)
+        return lower_bound_id(roster, slots, key->node);
+    /* Many come in order. */
+    if (high > 0 &&
+        compare(sorting, &roster->entries[slots->items[high - 1]].record->value, key) < 0)
+        return high;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct record *record = roster->entries[slots->items[middle]].record;
@@ -105,8 +139,7 @@ uint32_t roster_target(const struct roster *roster, uint64_t round)
     const struct slots *live = &roster->live;
     if (live->count == 0)
         return SLOT_NONE;
-    size_t behind_us =
-        lower_bound(roster, live, BY_ID, &roster->entries[roster->self].record->value);
+    size_t behind_us = lower_bound_id(roster, live, entry_node(&roster->entries[roster->self]));
     return live->items[(behind_us + round % live->count) % live->count];
 }
 
@@ -134,8 +167,10 @@ void roster_init(struct roster *roster, struct intern *shared)
 
 void roster_fini(struct roster *roster)
 {
-    for (size_t i = 0; i < roster->slots_count; i++)
+    for (size_t i = 0; i < roster->slots_count; i++) {
         record_free(roster->shared, roster->entries[i].record);
+        mem_free(roster->entries[i].peer);
+    }
     mem_free(roster->entries);
     mem_free(roster->free_slots.items);
     mem_free(roster->by_id.items);
@@ -157,8 +192,7 @@ uint32_t roster_add(struct roster *roster, const struct record *record)
 {
     ASSERT(roster_find(roster, record->value.node) == SLOT_NONE);
     uint32_t slot = take_slot(roster);
-    roster->entries[slot] =
-        (struct entry){.record = record, .node = record->value.node, .status = MEMBER_UNKNOWN};
+    roster->entries[slot] = (struct entry){.record = record, .status = MEMBER_UNKNOWN};
     index_insert(roster, &roster->by_id, BY_ID, slot);
     index_insert(roster, &roster->by_address, BY_ADDRESS, slot);
     index_insert(roster, &roster->by_name, BY_NAME, slot);
@@ -170,7 +204,7 @@ void roster_remove(struct roster *roster, uint32_t slot)
 {
     struct entry *entry = roster_at(roster, slot);
     struct slots *set = set_of(roster, slot);
-    ASSERT(entry->inquiry == NULL && slot != roster->self);
+    ASSERT(entry_inquiry(entry) == NULL && slot != roster->self);
     if (set != NULL)
         index_remove(roster, set, BY_ID, slot);
     roster->view_hash ^= hash_of(entry);
@@ -179,6 +213,7 @@ void roster_remove(struct roster *roster, uint32_t slot)
     index_remove(roster, &roster->by_address, BY_ADDRESS, slot);
     index_remove(roster, &roster->by_name, BY_NAME, slot);
     record_free(roster->shared, entry->record);
+    entry_forget_peer(entry);
     *entry = (struct entry){.record = NULL};
     slots_push(&roster->free_slots, slot);
 }
@@ -186,7 +221,7 @@ void roster_remove(struct roster *roster, uint32_t slot)
 void roster_replace(struct roster *roster, uint32_t slot, const struct record *record)
 {
     struct entry *entry = roster_at(roster, slot);
-    ASSERT(record->value.node == entry->node);
+    ASSERT(record->value.node == entry_node(entry));
     roster->view_hash ^= hash_of(entry);
     index_remove(roster, &roster->by_address, BY_ADDRESS, slot);
     index_remove(roster, &roster->by_name, BY_NAME, slot);
@@ -223,19 +258,11 @@ struct entry *roster_at(struct roster *roster, uint32_t slot)
 
 uint32_t roster_find(const struct roster *roster, uint64_t node)
 {
-    /* lower_bound without a look into the records: every packet comes here several times. */
-    size_t low = 0, high = roster->by_id.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (roster->entries[roster->by_id.items[middle]].node < node)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == roster->by_id.count)
+    size_t at = lower_bound_id(roster, &roster->by_id, node);
+    if (at == roster->by_id.count)
         return SLOT_NONE;
-    uint32_t slot = roster->by_id.items[low];
-    return roster->entries[slot].node == node ? slot : SLOT_NONE;
+    uint32_t slot = roster->by_id.items[at];
+    return entry_node(&roster->entries[slot]) == node ? slot : SLOT_NONE;
 }
 
 size_t roster_find_address(const struct roster *roster, const struct address *address,
@@ -285,19 +312,51 @@ size_t roster_live_count(const struct roster *roster)
     return roster->count_of[MEMBER_ALIVE] + roster->count_of[MEMBER_SUSPECT];
 }
 
-void entry_rtt_sample(struct entry *entry, uint32_t rtt_us)
+/* ---- entries */
+
+struct peer entry_peer_known(const struct entry *entry)
 {
-    if (entry->srtt_us == 0) {
-        entry->srtt_us = rtt_us > 0 ? rtt_us : 1;
-        entry->rttvar_us = rtt_us / 2;
+    if (entry->peer != NULL)
+        return *entry->peer;
+    boot_ms_t met_boot_ms = entry->first_met ? entry->since_boot_ms : 0;
+    return (struct peer){.heard_boot_ms = met_boot_ms, .answered_boot_ms = met_boot_ms};
+}
+
+struct peer *entry_peer(struct entry *entry)
+{
+    if (entry->peer == NULL) {
+        struct peer known = entry_peer_known(entry);
+        entry->peer = MEM_NEW(struct peer);
+        *entry->peer = known;
+    }
+    return entry->peer;
+}
+
+void entry_forget_peer(struct entry *entry)
+{
+    ASSERT(entry_inquiry(entry) == NULL);
+    mem_free(entry->peer);
+    entry->peer = NULL;
+}
+
+void entry_settle(struct entry *entry, boot_ms_t now_ms, boot_ms_t now_boot_ms)
+{
+    entry->settled_ms = now_ms;
+    entry->since_boot_ms = now_boot_ms & ((UINT64_C(1) << 40) - 1);
+}
+
+void peer_rtt_sample(struct peer *peer, uint32_t rtt_us)
+{
+    if (peer->srtt_us == 0) {
+        peer->srtt_us = rtt_us > 0 ? rtt_us : 1;
+        peer->rttvar_us = rtt_us / 2;
         return;
     }
-    uint32_t deviation =
-        rtt_us > entry->srtt_us ? rtt_us - entry->srtt_us : entry->srtt_us - rtt_us;
-    entry->rttvar_us = (uint32_t)(((uint64_t)entry->rttvar_us * 3 + deviation) / 4);
-    entry->srtt_us = (uint32_t)(((uint64_t)entry->srtt_us * 7 + rtt_us) / 8);
-    if (entry->srtt_us == 0)
-        entry->srtt_us = 1;
+    uint32_t deviation = rtt_us > peer->srtt_us ? rtt_us - peer->srtt_us : peer->srtt_us - rtt_us;
+    peer->rttvar_us = (uint32_t)(((uint64_t)peer->rttvar_us * 3 + deviation) / 4);
+    peer->srtt_us = (uint32_t)(((uint64_t)peer->srtt_us * 7 + rtt_us) / 8);
+    if (peer->srtt_us == 0)
+        peer->srtt_us = 1;
 }
 
 static void validate_index(const struct roster *roster, const struct slots *slots,
@@ -319,7 +378,7 @@ void roster_validate(const struct roster *roster)
             continue;
         used_count++;
         view_hash ^= hash_of(entry);
-        ASSERT(entry->record->value.node == entry->node && entry->status < MEMBER_STATUS_COUNT);
+        ASSERT(entry->status < MEMBER_STATUS_COUNT);
         bool live = entry->status == MEMBER_ALIVE || entry->status == MEMBER_SUSPECT;
         live_count += live && slot != roster->self;
         lost_count += entry->status == MEMBER_DEAD && slot != roster->self;

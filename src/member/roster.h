@@ -1,7 +1,8 @@
 /*
- * Who is known: a dense array of small entries, found by node id, by address and by name through
- * sorted arrays of 32-bit indices (4 bytes a member each, where a tree would take 32). Two more
- * hold those who live (probed in turn) and those who are dead (tried again now and then).
+ * Who is known: a dense array of small entries, more of whom we have talked with, found by node id,
+ * by address and by name through sorted arrays of 32-bit indices (4 bytes a member each, where a
+ * tree would take 32). Two more hold those who live (probed in turn) and those who are dead (tried
+ * again now and then).
  *
  * Slots are stable for an entry's life; pointers to entries only until the next roster_add.
  * Invariant: every entry in use is in by_id, by_address and by_name once; alive and suspect others
@@ -20,26 +21,33 @@
 
 struct inquiry;
 
-struct entry {
-    const struct record *record; /* NULL: slot not in use */
-    struct inquiry *inquiry;     /* what is going on with it, NULL: nothing */
-    uint64_t node;
-    boot_ms_t since_boot_ms;    /* real time, for people */
+/* What we know of a member from talking with it. Kept as long as its entry: whoever is probed and
+ * probes in turn has talked with everybody soon, except in a cluster too large for that. */
+struct peer {
+    struct inquiry *inquiry;    /* what is going on with it, NULL: nothing */
     boot_ms_t heard_boot_ms;    /* real time; 0: never */
     boot_ms_t answered_boot_ms; /* real time of its last answer to a ping of ours; 0: never */
     boot_ms_t contacted_ms;     /* protocol time of the last contact or echo, for rate limits */
-    boot_ms_t settled_ms;       /* protocol time of the last change of status */
     uint32_t srtt_us;           /* 0: no sample yet */
     uint32_t rttvar_us;
     uint32_t samples_us[2];       /* the two before the newest: for the median */
     struct coordinate coordinate; /* as it last said; error 0: not known */
-    uint8_t status;               /* enum member_status */
-    uint8_t flaps;                /* how often it has lately refuted: proto/gossip.md 4.7 */
     uint8_t unanswered; /* probes of ours that it left unanswered since it last answered */
-    uint8_t evictable : 1;
-    uint8_t unspread : 1;  /* its record is news that we have not passed on */
-    uint8_t first_met : 1; /* has answered us in this run */
 };
+
+/* 32 bytes: every member has one for every other. */
+struct entry {
+    const struct record *record; /* NULL: slot not in use */
+    struct peer *peer;           /* NULL: never talked with */
+    boot_ms_t settled_ms;        /* protocol time of the last change of status */
+    uint64_t since_boot_ms : 40; /* the same in real time, for people (35 years) */
+    uint64_t status : 8;         /* enum member_status */
+    uint64_t flaps : 8;          /* how often it has lately refuted: proto/gossip.md 4.7 */
+    uint64_t evictable : 1;
+    uint64_t unspread : 1;  /* its record is news that we have not passed on */
+    uint64_t first_met : 1; /* has answered us in this run */
+};
+_Static_assert(sizeof(struct entry) == 32, "as said");
 
 struct slots {
     uint32_t *items;
@@ -91,7 +99,25 @@ uint32_t roster_target(const struct roster *roster, uint64_t round);
 uint32_t roster_random_lost(const struct roster *roster, struct prng *prng); /* SLOT_NONE: nobody */
 void roster_validate(const struct roster *roster);
 
+static inline uint64_t entry_node(const struct entry *entry)
+{
+    return entry->record->value.node;
+}
+static inline struct inquiry *entry_inquiry(const struct entry *entry)
+{
+    return entry->peer != NULL ? entry->peer->inquiry : NULL;
+}
+/* For reading, always there: of one never talked with, whoever let us know it heard it when it
+ * became alive to us. */
+struct peer entry_peer_known(const struct entry *entry);
+/* Made if there is none. */
+struct peer *entry_peer(struct entry *entry);
+/* As if never talked with. */
+void entry_forget_peer(struct entry *entry);
+/* The status has changed, or is known, since now. */
+void entry_settle(struct entry *entry, boot_ms_t now_ms, boot_ms_t now_boot_ms);
+
 /* Jacobson, Karels 1988, in integers. */
-void entry_rtt_sample(struct entry *entry, uint32_t rtt_us);
+void peer_rtt_sample(struct peer *peer, uint32_t rtt_us);
 
 #endif

@@ -23,7 +23,8 @@ void self_replace(struct member_table *table, const struct wire_member *value)
 static void persist_self(struct member_table *table, struct member_output *output)
 {
     const struct entry *entry = roster_at(&table->roster, table->roster.self);
-    output_payload(output, output_add(output, MEMBER_PERSIST, entry->node), entry->record->encoded);
+    output_payload(output, output_add(output, MEMBER_PERSIST, entry_node(entry)),
+                   entry->record->encoded);
 }
 
 /* Generations end, too: only somebody who forges our record can get us there. */

@@ -36,7 +36,7 @@ void send_to(struct member_table *table, uint32_t slot, enum member_via via, con
 {
     const struct entry *entry = roster_at(&table->roster, slot);
     struct address address = record_address(entry->record);
-    send_message(table, entry->node, &address, via, buf, may_piggyback, output);
+    send_message(table, entry_node(entry), &address, via, buf, may_piggyback, output);
 }
 
 /* Before the ping, so that the target knows both when it answers: who we are, if it may not know
@@ -59,7 +59,7 @@ static bool wants_coordinate(const struct member_table *table, const struct inqu
     const struct entry *entry = &table->roster.entries[inquiry->slot];
     if (inquiry->kind != INQUIRY_PROBE)
         return false;
-    return entry->coordinate.error == 0 || table->coordinate.own.error > UNSURE_ABOVE ||
+    return entry->peer->coordinate.error == 0 || table->coordinate.own.error > UNSURE_ABOVE ||
            table->rounds_count % LOCATE_EVERY == 1;
 }
 
@@ -69,7 +69,7 @@ void send_ping(struct member_table *table, struct inquiry *inquiry, enum member_
     const struct entry *entry = roster_at(&table->roster, inquiry->slot);
     struct wire_ping ping = {
         .seq = ++table->seq,
-        .target = entry->node,
+        .target = entry_node(entry),
         .generation = self_value(table)->generation,
         .suspected = inquiry->kind == INQUIRY_SUSPECT || entry->status == MEMBER_DEAD,
         .view = table->roster.view_hash,
@@ -99,10 +99,10 @@ void send_ping_requests(struct member_table *table, struct inquiry *inquiry,
     if (voucher != 0 && member_is_live(table, voucher) && member_find(table, voucher, &relays[0]))
         count = 1;
     else
-        count = member_pick(table, INDIRECT_MAX, entry->node, NULL, NULL, relays);
+        count = member_pick(table, INDIRECT_MAX, entry_node(entry), NULL, NULL, relays);
     struct address address = record_address(entry->record);
     struct wire_ping_request request = {
-        .seq = ++table->seq, .target = entry->node, .address = address_to_wire(&address)};
+        .seq = ++table->seq, .target = entry_node(entry), .address = address_to_wire(&address)};
     inquiry->relay_seq = request.seq;
     for (size_t i = 0; i < count; i++) {
         struct buf *buf = send_begin(table);
@@ -127,8 +127,8 @@ void spread_record(struct member_table *table, uint32_t slot, struct member_outp
     struct entry *entry = roster_at(&table->roster, slot);
     struct buf *buf = send_begin(table);
     wire_put_member(buf, &entry->record->value);
-    struct member_output_item *item = output_add(output, MEMBER_BROADCAST, entry->node);
-    item->key = entry->node;
+    struct member_output_item *item = output_add(output, MEMBER_BROADCAST, entry_node(entry));
+    item->key = entry_node(entry);
     output_payload(output, item, (struct bytes){.data = buf->data, .size_bytes = buf->size_bytes});
     entry->unspread = false;
 }

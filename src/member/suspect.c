@@ -29,7 +29,7 @@ void verify_open(struct member_table *table, uint32_t slot, struct member_output
 {
     struct entry *entry = roster_at(&table->roster, slot);
     ASSERT(entry->status == MEMBER_ALIVE);
-    if (entry->inquiry != NULL && entry->inquiry->kind == INQUIRY_VERIFY)
+    if (entry_inquiry(entry) != NULL && entry_inquiry(entry)->kind == INQUIRY_VERIFY)
         return;
     inquiry_close(table, slot); /* a probe under way: two fresh pings now say more */
     struct inquiry *inquiry = inquiry_open(table, slot, INQUIRY_VERIFY);
@@ -206,7 +206,7 @@ void dead_step(struct member_table *table, struct inquiry *inquiry, struct membe
     }
     ASSERT(inquiry->own_failed || inquiry->accusers_count >= 2);
     entry->evictable = true;
-    (void)output_add(output, MEMBER_EVICTABLE, entry->node);
+    (void)output_add(output, MEMBER_EVICTABLE, entry_node(entry));
     inquiry_close(table, inquiry->slot);
 }
 
@@ -215,7 +215,7 @@ void dead_step(struct member_table *table, struct inquiry *inquiry, struct membe
 /* The first refusal asks for a second ping soon; the second is our own verdict. */
 void refused_ping(struct member_table *table, uint32_t slot, struct member_output *output)
 {
-    struct inquiry *inquiry = roster_at(&table->roster, slot)->inquiry;
+    struct inquiry *inquiry = entry_inquiry(roster_at(&table->roster, slot));
     if (inquiry->pings_count == 0 ||
         (inquiry->refused_count > 0 && inquiry->seq_refused == inquiry->seq_last))
         return;

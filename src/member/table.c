@@ -26,7 +26,7 @@ struct member_table *member_table_new(const struct member_config *config, struct
         roster_add(&table->roster, record_new_signed(config->shared, &self, &table->signer));
     table->roster.self = slot;
     roster_set_status(&table->roster, slot, MEMBER_ALIVE);
-    roster_at(&table->roster, slot)->since_boot_ms = now.boot_ms;
+    entry_settle(roster_at(&table->roster, slot), 0, now.boot_ms);
     table->retry_slot = SLOT_NONE;
     table->round_due_ms = PROTOCOL_MS_NEVER;
     table->seed_due_ms = PROTOCOL_MS_NEVER;
@@ -73,8 +73,8 @@ void member_restore(struct member_table *table, const struct wire_member *record
         return;
     uint32_t slot = roster_add(&table->roster, record_new(table->roster.shared, record));
     struct entry *entry = roster_at(&table->roster, slot);
-    entry->since_boot_ms = table->now_boot_ms;
-    entry->settled_ms = table->now_ms; /* time off is not time dead: memory begins anew */
+    /* Time off is not time dead: memory begins anew. */
+    entry_settle(entry, table->now_ms, table->now_boot_ms);
     if (record->status == WIRE_MEMBER_STATUS_LEFT) {
         roster_set_status(&table->roster, slot, MEMBER_LEFT);
         entry->evictable = true;
@@ -107,7 +107,8 @@ void member_start(struct member_table *table, struct instant now, struct member_
     table->started = true;
     for (uint32_t slot = 0; slot < table->roster.slots_count; slot++) {
         const struct entry *entry = &table->roster.entries[slot];
-        if (entry->record != NULL && entry->status == MEMBER_UNKNOWN && entry->inquiry == NULL)
+        if (entry->record != NULL && entry->status == MEMBER_UNKNOWN &&
+            entry_inquiry(entry) == NULL)
             contact_open(table, slot, 0);
     }
     /* Members that start together should not probe together. */
@@ -117,7 +118,8 @@ void member_start(struct member_table *table, struct instant now, struct member_
     table->seed_due_ms = table->now_ms;
     table->seed_tries_count = 0;
     const struct entry *self = roster_at(&table->roster, table->roster.self);
-    output_payload(output, output_add(output, MEMBER_PERSIST, self->node), self->record->encoded);
+    output_payload(output, output_add(output, MEMBER_PERSIST, entry_node(self)),
+                   self->record->encoded);
     spread_record(table, table->roster.self, output);
 }
 

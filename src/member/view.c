@@ -5,16 +5,16 @@
 static void fill_view(const struct member_table *table, uint32_t slot, struct member_view *ret)
 {
     const struct entry *entry = &table->roster.entries[slot];
-    const struct inquiry *inquiry = entry->inquiry;
+    const struct inquiry *inquiry = entry_inquiry(entry);
     *ret = (struct member_view){
-        .node = entry->node,
+        .node = entry_node(entry),
         .record = &entry->record->value,
         .status = (enum member_status)entry->status,
         .self = slot == table->roster.self,
         .evictable = entry->evictable,
         .since_boot_ms = entry->since_boot_ms,
-        .last_heard_boot_ms = entry->heard_boot_ms,
-        .rtt_us = entry->srtt_us,
+        .last_heard_boot_ms = entry_peer_known(entry).heard_boot_ms,
+        .rtt_us = entry->peer != NULL ? entry->peer->srtt_us : 0,
     };
     if (ret->self)
         ret->last_heard_boot_ms = table->now_boot_ms;
@@ -38,10 +38,10 @@ static const struct coordinate *coordinate_of(const struct member_table *table, 
     uint32_t slot = roster_find(&table->roster, node);
     if (slot == SLOT_NONE)
         return NULL;
-    const struct coordinate *coordinate = &table->roster.entries[slot].coordinate;
+    const struct peer *peer = table->roster.entries[slot].peer;
     if (slot == table->roster.self)
-        coordinate = &table->coordinate.own;
-    return coordinate->error != 0 ? coordinate : NULL;
+        return &table->coordinate.own;
+    return peer != NULL && peer->coordinate.error != 0 ? &peer->coordinate : NULL;
 }
 
 bool member_latency_us(const struct member_table *table, uint64_t a, uint64_t b,
@@ -95,7 +95,7 @@ size_t member_live_count(const struct member_table *table)
 
 uint64_t member_self(const struct member_table *table)
 {
-    return table->roster.entries[table->roster.self].node;
+    return entry_node(&table->roster.entries[table->roster.self]);
 }
 
 static enum member_status status_of(const struct member_table *table, uint64_t node)
@@ -137,7 +137,7 @@ static bool is_pickable(const struct member_table *table, uint32_t slot, uint64_
                         member_filter filter, void *context, struct member_view *ret_view)
 {
     const struct entry *entry = &table->roster.entries[slot];
-    if (entry->status != MEMBER_ALIVE || entry->node == exclude)
+    if (entry->status != MEMBER_ALIVE || entry_node(entry) == exclude)
         return false;
     fill_view(table, slot, ret_view);
     return filter == NULL || filter(context, ret_view);
@@ -169,7 +169,7 @@ static size_t pick_from_many(struct member_table *table, size_t count, uint64_t 
         uint32_t slot = table->roster.live.items[at];
         bool twice = false;
         for (size_t i = 0; i < picked && !twice; i++)
-            twice = ret_views[i].node == table->roster.entries[slot].node;
+            twice = ret_views[i].node == entry_node(&table->roster.entries[slot]);
         if (!twice && is_pickable(table, slot, exclude, filter, context, &ret_views[picked]))
             picked++;
     }
@@ -202,7 +202,7 @@ void member_stats(const struct member_table *table, struct member_stats *ret_sta
 /* Which inquiry may be open in which status. */
 static bool is_fitting(const struct member_table *table, const struct entry *entry)
 {
-    const struct inquiry *inquiry = entry->inquiry;
+    const struct inquiry *inquiry = entry_inquiry(entry);
     switch ((enum member_status)entry->status) {
     case MEMBER_UNKNOWN:
         return !table->started || (inquiry != NULL && inquiry->kind == INQUIRY_CONTACT);
@@ -231,7 +231,7 @@ void member_validate(const struct member_table *table)
     roster_validate(&table->roster);
     RB_FOREACH (inquiry, member_inquiries, inquiries) {
         const struct entry *entry = &table->roster.entries[inquiry->slot];
-        ASSERT(entry->inquiry == inquiry && entry->node == inquiry->node);
+        ASSERT(entry_inquiry(entry) == inquiry && entry_node(entry) == inquiry->node);
         ASSERT(inquiry->accusers_count <= MEMBER_ACCUSERS_MAX);
         inquiries_count++;
         contacts_count += inquiry->kind == INQUIRY_CONTACT;
@@ -240,9 +240,9 @@ void member_validate(const struct member_table *table)
         const struct entry *entry = &table->roster.entries[slot];
         if (entry->record == NULL)
             continue;
-        of_entries += entry->inquiry != NULL;
+        of_entries += entry_inquiry(entry) != NULL;
         if (slot == table->roster.self)
-            ASSERT(entry->inquiry == NULL && entry->status != MEMBER_UNKNOWN);
+            ASSERT(entry_inquiry(entry) == NULL && entry->status != MEMBER_UNKNOWN);
         else if (!table->left)
             ASSERT(is_fitting(table, entry));
     }

@@ -252,20 +252,17 @@ static void act_on(struct player *player, struct sim_machine *machine)
 static void introduce(struct player *player)
 {
     const struct sim *sim = player->sim;
-    struct buf *introductions = MEM_NEW_ARRAY(struct buf, player->list_count);
+    struct brain_introduction *all = MEM_NEW_ARRAY(struct brain_introduction, player->list_count);
     for (uint32_t i = 0; i < player->list_count; i++)
         if (runs(&sim->machines[player->list[i]]))
-            brain_introduction(sim->machines[player->list[i]].brain, &introductions[i]);
+            all[i] = brain_introduction(sim->machines[player->list[i]].brain);
     for (uint32_t i = 0; i < player->list_count; i++) {
         const struct sim_machine *to = &sim->machines[player->list[i]];
         for (uint32_t j = 0; j < player->list_count && runs(to); j++)
-            if (i != j)
-                brain_introduce(to->brain, machine_now(sim, to),
-                                (struct bytes){introductions[j].data, introductions[j].size_bytes});
+            if (i != j && all[j].record != NULL)
+                brain_introduce(to->brain, machine_now(sim, to), &all[j]);
     }
-    for (uint32_t i = 0; i < player->list_count; i++)
-        buf_fini(&introductions[i]);
-    mem_free(introductions);
+    mem_free(all);
 }
 
 static void split(struct player *player)

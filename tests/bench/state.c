@@ -230,7 +230,6 @@ static void introduce(void)
     for (unsigned i = 0; i < MEMBERS_COUNT; i++) {
         struct brain_config *config = MEM_NEW(struct brain_config);
         struct instant now = cluster_now(&c, 0);
-        struct buf introduction = BUF_INIT;
         char name[16];
         snprintf(name, sizeof(name), "member-%u", i);
         members[i] =
@@ -244,10 +243,8 @@ static void introduce(void)
         struct brain *brain = brain_new(config, now);
         brain_step(brain, now, &(struct event){.kind = EVENT_START}, &effects);
         effects_clear(&effects);
-        brain_introduction(brain, &introduction);
-        brain_introduce(c.peers[0].brain, now,
-                        (struct bytes){introduction.data, introduction.size_bytes});
-        buf_fini(&introduction);
+        struct brain_introduction introduction = brain_introduction(brain);
+        brain_introduce(c.peers[0].brain, now, &introduction);
         brain_free(brain);
         mem_free(config);
         members[i].name = text("");

@@ -46,17 +46,17 @@ END_TEST
 /* Jacobson's estimator settles on a steady round trip and remembers an unsteady one. */
 START_TEST(test_round_trip_estimate)
 {
-    struct entry entry = {.srtt_us = 0};
+    struct peer peer = {.srtt_us = 0};
     for (int i = 0; i < 100; i++)
-        entry_rtt_sample(&entry, 8000);
-    ck_assert_uint_ge(entry.srtt_us, 7900);
-    ck_assert_uint_le(entry.srtt_us, 8000);
-    ck_assert_uint_le(entry.rttvar_us, 10);
+        peer_rtt_sample(&peer, 8000);
+    ck_assert_uint_ge(peer.srtt_us, 7900);
+    ck_assert_uint_le(peer.srtt_us, 8000);
+    ck_assert_uint_le(peer.rttvar_us, 10);
     for (int i = 0; i < 100; i++)
-        entry_rtt_sample(&entry, i % 2 == 0 ? 0 : 40000);
-    ck_assert_uint_ge(entry.rttvar_us, 10000);
-    struct entry instant = {.srtt_us = 0};
-    entry_rtt_sample(&instant, 0);
+        peer_rtt_sample(&peer, i % 2 == 0 ? 0 : 40000);
+    ck_assert_uint_ge(peer.rttvar_us, 10000);
+    struct peer instant = {.srtt_us = 0};
+    peer_rtt_sample(&instant, 0);
     ck_assert_uint_ne(instant.srtt_us, 0); /* 0 means: no sample */
 }
 END_TEST
@@ -126,7 +126,7 @@ START_TEST(test_each_round_probes_everybody_once)
         int times[MEMBERS] = {0};
         for (uint64_t own = 0; own < MEMBERS; own++) {
             uint32_t slot = roster_target(&rosters[own], round);
-            uint64_t target = roster_at(&rosters[own], slot)->node - 1;
+            uint64_t target = entry_node(roster_at(&rosters[own], slot)) - 1;
             ck_assert(target != own && !probed[own][target]);
             probed[own][target] = true;
             times[target]++;
@@ -154,6 +154,55 @@ START_TEST(test_nobody_to_probe)
         ck_assert_uint_eq(roster_target(&roster, round), other);
     roster_set_status(&roster, other, MEMBER_DEAD);
     ck_assert_uint_eq(roster_target(&roster, 5), SLOT_NONE);
+    roster_fini(&roster);
+}
+END_TEST
+
+/* Whether ids are spread as hashes are, crowd together, or stand at the ends. */
+START_TEST(test_ids_are_found_wherever_they_stand)
+{
+    static const uint64_t firsts[] = {0, UINT64_MAX - 600, UINT64_C(1) << 40};
+    struct prng prng;
+    struct roster roster;
+    prng_seed(&prng, 9);
+    roster_init(&roster, NULL);
+    for (size_t i = 0; i < 900; i++) {
+        uint64_t number = i % 3 != 0 ? prng_next(&prng) >> 1 : firsts[i / 3 % 3] + i / 2;
+        if (roster_find(&roster, number + 1) == SLOT_NONE)
+            (void)roster_add(&roster, record_numbered(number, &prng));
+    }
+    roster_validate(&roster);
+    for (uint32_t slot = 0; slot < roster.slots_count; slot++) {
+        uint64_t node = entry_node(roster_at(&roster, slot));
+        ck_assert_uint_eq(roster_find(&roster, node), slot);
+        uint32_t next = roster_find(&roster, node + 1);
+        ck_assert(next == SLOT_NONE || entry_node(roster_at(&roster, next)) == node + 1);
+    }
+    ck_assert_uint_eq(roster_find(&roster, 0), SLOT_NONE);
+    ck_assert_uint_eq(roster_find(&roster, UINT64_MAX), SLOT_NONE);
+    roster_fini(&roster);
+}
+END_TEST
+
+/* One that was never talked with takes nothing but its entry, and counts as heard when it became
+ * alive. */
+START_TEST(test_a_peer_is_made_when_it_is_needed)
+{
+    struct prng prng;
+    struct roster roster;
+    prng_seed(&prng, 9);
+    roster_init(&roster, NULL);
+    struct entry *entry = roster_at(&roster, roster_add(&roster, record_numbered(1, &prng)));
+    entry_settle(entry, 3000, 5000);
+    ck_assert_uint_eq(entry_peer_known(entry).heard_boot_ms, 0);
+    entry->first_met = true;
+    ck_assert_uint_eq(entry_peer_known(entry).heard_boot_ms, 5000);
+    ck_assert_ptr_null(entry->peer);
+    entry_peer(entry)->srtt_us = 7;
+    ck_assert_uint_eq(entry_peer_known(entry).answered_boot_ms, 5000);
+    ck_assert_uint_eq(entry_peer_known(entry).srtt_us, 7);
+    entry_forget_peer(entry);
+    ck_assert_uint_eq(entry_peer_known(entry).srtt_us, 0);
     roster_fini(&roster);
 }
 END_TEST
@@ -254,6 +303,8 @@ int main(void)
     tcase_add_test(tcase, test_roster_keeps_its_invariant);
     tcase_add_test(tcase, test_each_round_probes_everybody_once);
     tcase_add_test(tcase, test_nobody_to_probe);
+    tcase_add_test(tcase, test_ids_are_found_wherever_they_stand);
+    tcase_add_test(tcase, test_a_peer_is_made_when_it_is_needed);
     tcase_add_test(tcase, test_lookup_by_address_and_name);
     tcase_add_test(tcase, test_record_is_a_deep_copy);
     tcase_add_test(tcase, test_records_that_make_no_sense);

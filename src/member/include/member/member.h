@@ -84,10 +84,12 @@ void member_start(struct member_table *table, struct instant now, struct member_
 void member_set_seeds(struct member_table *table, struct instant now, const struct address *seeds,
                       size_t seeds_count);
 
-/* After member_start: takes it for alive, by a record that the caller vouches for. Nothing for one
- * that is known already. */
-void member_introduce(struct member_table *table, struct instant now,
-                      const struct wire_member *record, struct member_output *output);
+/* For simulations that begin in the middle. What a member says of itself, until it changes... */
+struct record;
+const struct record *member_own_record(const struct member_table *table);
+/* ... and another, with the same `shared`, that takes it for alive by that very block, after
+ * member_start. Nothing for one that is known already. O(n) memmove of indices. */
+void member_introduce(struct member_table *table, struct instant now, const struct record *record);
 
 /* An authenticated packet or stream message came from `node` at `address`: a sign of life. O(log
  * n). */
