@@ -53,6 +53,8 @@ static void send_push_pull(struct member_table *table, uint64_t node, const stru
     wire_put_push_pull(buf, &push_pull);
     put_members(table, prng_below(&table->prng, table->roster.by_id.count), buf);
     send_message(table, node, address, MEMBER_VIA_STREAM, buf, false, output);
+    /* Among thousands this was a megabyte, and the next message is a ping. */
+    buf_fini(buf);
     table->stats.push_pulls++;
 }
 
