@@ -155,6 +155,9 @@ static struct tally tally_of(const struct brain *brain, const struct ack *ack)
 
 static bool is_enough(const struct brain *brain, const struct ack *ack)
 {
+    /* Who has met nobody cannot say of how many it is one. */
+    if (brain->stranger)
+        return false;
     /* The living are known: fewer than half of them are no majority of all. */
     if (ack->stored_count + 1 < member_live_count(brain->members) / 2 + 1)
         return false;
@@ -171,8 +174,9 @@ static void give_up(struct brain *brain, const struct ack *ack)
                   "%s (%s); the write stands and will reach the others",
                   tally.stored, tally.known, ack->timeout_ms / 1000, ack->timeout_ms % 1000 / 100,
                   ack->level == BRAIN_ACK_ALL ? "all" : "majority",
-                  tally.stored <= tally.known / 2 ? "a majority counts members that are dead, too"
-                                                  : "a living member has not confirmed it");
+                  brain->stranger ? "this node has not met those that it is to join"
+                  : tally.stored <= tally.known / 2 ? "a majority counts members that are dead, too"
+                                                    : "a living member has not confirmed it");
 }
 
 /* ---- asking */

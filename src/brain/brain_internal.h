@@ -138,7 +138,8 @@ struct brain {
     size_t resumables_count, resumables_capacity;
 
     bool started, adoption_done, synced, differs, alone_at_start, leaving, could_heal;
-    bool watched;          /* brain_watch_protocol */
+    bool stranger; /* it knew nobody at its start, was to join, and was in step with nobody yet */
+    bool watched;  /* brain_watch_protocol */
     bool members_changed;  /* who is there: control looks at everything again */
     bool candidates_stale; /* what is known of them */
     bool strangers_stale;  /* there may be records of nodes that membership does not know */

@@ -59,6 +59,7 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
     if (message->type == WIRE_MESSAGE_DIGEST) {
         brain->differs = message->as.digest.root != root;
         brain->synced = brain->synced || !brain->differs;
+        brain->stranger = brain->stranger && brain->differs;
         digests_note(brain, node, !brain->differs);
     }
     if (is_given_by_another(brain, node, message))

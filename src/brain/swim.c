@@ -40,6 +40,7 @@ void swim_start(struct brain *brain)
 {
     brain->alone_at_start = !brain->config.joining && brain->config.seeds_count == 0 &&
                             member_count(brain->members) == 1;
+    brain->stranger = !brain->alone_at_start && member_count(brain->members) == 1;
     brain->synced = brain->alone_at_start;
     brain->start_boot_ms = brain->now.boot_ms;
     brain->sync_boot_ms = brain->now.boot_ms + SYNC_FAST_PERIOD_MS;
@@ -394,12 +395,14 @@ static void assume_synced(struct brain *brain)
     bool nobody = start_hold_over(brain) && member_live_count(brain->members) <= 1;
     if (long_enough || nobody)
         brain->synced = true;
+    if (long_enough)
+        brain->stranger = false;
 }
 
 void swim_sync_due(struct brain *brain)
 {
     struct member_view targets[MEMBER_PICK_MAX];
-    if (!brain->synced)
+    if (!brain->synced || brain->stranger)
         assume_synced(brain);
     if (brain->now.boot_ms < brain->sync_boot_ms)
         return;

@@ -198,6 +198,33 @@ START_TEST(large_records_go_by_stream)
 }
 END_TEST
 
+/* Found by the simulator: a machine that came back without its disk, and reached nobody, took
+ * itself for all there is. Mutation: is_enough() does not look at `stranger`. */
+START_TEST(who_has_met_nobody_yet_is_no_majority)
+{
+    cluster_init(&c, 3, 1000);
+    for (size_t i = 1; i < 3; i++)
+        cluster_cut(&c, 0, i, true);
+    for (size_t i = 3; i-- > 0;) /* the last one has the others for seeds */
+        cluster_start(&c, i);
+    cluster_run(&c, 2000);
+    uint64_t early = cluster_write(&c, 0, BRAIN_APPLY, KEY, BODY, BRAIN_ACK_MAJORITY, 1000);
+    uint64_t all = cluster_write(&c, 0, BRAIN_APPLY, KEY, "{}", BRAIN_ACK_ALL, 1000);
+    uint64_t local = cluster_write(&c, 0, BRAIN_APPLY, KEY, BODY, BRAIN_ACK_LOCAL, 1000);
+    cluster_run(&c, 2000);
+    expect_answer(early, ERROR_TIMEOUT);
+    expect_answer(all, ERROR_TIMEOUT);
+    expect_answer(local, ERROR_NONE);
+    ck_assert_ptr_nonnull(strstr(cluster_answer(&c, early)->text, "has not met those"));
+    for (size_t i = 1; i < 3; i++)
+        cluster_cut(&c, 0, i, false);
+    (void)cluster_agree(&c, 20000);
+    uint64_t late = cluster_write(&c, 0, BRAIN_APPLY, KEY, "{}", BRAIN_ACK_MAJORITY, 5000);
+    cluster_run(&c, 5000);
+    expect_answer(late, ERROR_NONE);
+}
+END_TEST
+
 START_TEST(a_lone_member_is_its_own_majority)
 {
     start(1);
@@ -224,6 +251,7 @@ int main(void)
     tcase_add_test(tcase, what_was_lost_is_asked_again);
     tcase_add_test(tcase, all_waits_for_each_living_member);
     tcase_add_test(tcase, large_records_go_by_stream);
+    tcase_add_test(tcase, who_has_met_nobody_yet_is_no_majority);
     tcase_add_test(tcase, a_lone_member_is_its_own_majority);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
