@@ -276,7 +276,12 @@ const struct control_member *member_of(const struct control_view *view, uint64_t
 /* ---- offers.c */
 void offers_make(const struct scene *scene, struct control_workload *workload,
                  const struct slot_claims *claims);
-/* Those of slots that are claimed are over; all, when `claims` is NULL. */
+/* For the holder of an old pod who has no room for the new one beside it: offers the slot to
+ * another node, one at a time, until one has made it or all have declined; then again when that is
+ * over. */
+void offer_elsewhere(const struct scene *scene, struct control_workload *workload,
+                     uint32_t ordinal);
+/* Those of slots that have a pod of the current template are over; all, when `claims` is NULL. */
 void offers_forget(struct control_workload *workload, const struct slot_claims *claims);
 
 /* ---- rollout.c */

@@ -88,7 +88,7 @@ void offers_forget(struct control_workload *workload, const struct slot_claims *
     if (workload->offers == NULL)
         return;
     for (uint32_t i = 0; i < workload->slots_count && claims != NULL; i++) {
-        if (claims[i].count > 0)
+        if (claims[i].current)
             workload->offers[i].offered_boot_ms = BOOT_MS_NEVER;
         out = out || workload->offers[i].offered_boot_ms != BOOT_MS_NEVER;
     }
@@ -181,6 +181,27 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
             (void)pod_claim_current(scene, workload, i,
                                     &(struct claim_terms){.decline_if_full = true});
     workload_due(scene->control, workload, workload->submitted_until_boot_ms);
+    mem_free(plan.tentative);
+    mem_free(plan.chosen);
+    candidates_fini(&plan.candidates);
+}
+
+void offer_elsewhere(const struct scene *scene, struct control_workload *workload, uint32_t ordinal)
+{
+    uint64_t self = scene->control->config.node;
+    if (awaits_answer(scene, workload, ordinal))
+        return;
+    struct plan plan = {
+        .tentative = MEM_NEW_ARRAY(uint64_t, scene->view->members_count),
+        .chosen = MEM_NEW_ARRAY(uint64_t, workload->slots_count),
+    };
+    uint64_t node = choose(scene, workload, ordinal, &plan, self);
+    if (node != 0 && node != self) {
+        plan.chosen[ordinal] = node;
+        send_to(scene, workload, &plan, node);
+    } else {
+        workload_due(scene->control, workload, scene->view->now.boot_ms + DECLINE_HOLD_MS);
+    }
     mem_free(plan.tentative);
     mem_free(plan.chosen);
     candidates_fini(&plan.candidates);

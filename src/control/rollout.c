@@ -2,7 +2,8 @@
  * Rolling update without a coordinator: every holder reads the same list of slots, by ordinal, and
  * acts for its own (proto/placement.md 5; invariant 9 of the design). Three rules:
  *
- *   beside     the first maxSurge slots that are not done start the new pod beside the old one
+ *   beside     the first maxSurge slots that are not done start the new pod beside the old one, or,
+ *              without the room for two, on another node
  *   instead    an old pod that serves stops first while those that are missing, and those before it
  *              that may stop just now, are fewer than maxUnavailable
  *   renew      a slot that serves nobody loses nothing: it gets the new template, but no more than
@@ -74,13 +75,15 @@ void rollout_advance(const struct scene *scene, struct control_workload *workloa
         if (slot->done)
             continue;
         if (must_advance(scene, slot, workload)) {
-            bool beside = slot->available && place < rollout->surge &&
-                          pod_claim_current(scene, workload, i, &terms);
+            bool surges = slot->available && place < rollout->surge;
+            bool beside = surges && pod_claim_current(scene, workload, i, &terms);
             bool instead = slot->available
                                ? rollout->missing + serving_before < rollout->unavailable
                                : rollout_may_renew(rollout, broken_before);
             if (!beside && instead)
                 stop_old(scene, workload, slot);
+            else if (surges && !beside)
+                offer_elsewhere(scene, workload, i);
         }
         place++;
         serving_before += slot->available && !slot->current;

@@ -53,6 +53,41 @@ START_TEST(stays_within_surge_and_unavailable)
 }
 END_TEST
 
+/* Two of them never fit on one node. Without offer_elsewhere() the rollout stands still. */
+START_TEST(without_room_beside_the_new_pod_starts_elsewhere)
+{
+    for (int image = 1; image <= 2; image++) {
+        world_apply(&world, 0,
+                    &(struct world_spec){
+                        .replicas = 3, .image = image, .cpu = "2500m", .strategy = SURGE_1});
+        world_run(&world, image == 1 ? 1000 : 60000);
+        ck_assert_uint_eq(world_count(&world, image, SIZE_MAX).ready, 3);
+        world_watch(&world);
+    }
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 0);
+    ck_assert_uint_eq(world.ready_min, 3);
+}
+END_TEST
+
+START_TEST(without_room_anywhere_the_old_pods_serve_on)
+{
+    for (int image = 1; image <= 2; image++) {
+        world_apply(&world, 0,
+                    &(struct world_spec){
+                        .replicas = 4, .image = image, .cpu = "2500m", .strategy = SURGE_1});
+        world_run(&world, image == 1 ? 1000 : 40000);
+        ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 4);
+        world_watch(&world);
+    }
+    world_apply(
+        &world, 0,
+        &(struct world_spec){.replicas = 3, .image = 2, .cpu = "2500m", .strategy = SURGE_1});
+    world_run(&world, 60000);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 3);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 0);
+}
+END_TEST
+
 /* Stop-first counts a pod that is missing for another reason, wherever it stands: the slot that is
  * down is the last, and with one unavailable already none of the others may stop. */
 START_TEST(counts_what_is_missing_already)
@@ -193,6 +228,8 @@ int main(void)
     const int count = (int)(sizeof(limits) / sizeof(limits[0]));
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, stays_within_surge_and_unavailable, 0, count);
+    tcase_add_test(tcase, without_room_beside_the_new_pod_starts_elsewhere);
+    tcase_add_test(tcase, without_room_anywhere_the_old_pods_serve_on);
     tcase_add_loop_test(tcase, late_news_overshoot_nothing, 0, count);
     tcase_add_test(tcase, counts_what_is_missing_already);
     tcase_add_test(tcase, a_template_that_does_not_work_stops_the_rollout);
