@@ -20,15 +20,12 @@
 /* Above, every look at all pods would take most of the run. */
 #define NODES_MAX_JUDGED 100
 
-/* The last ones may come to nothing that may be missing: a machine that has no room for a pod
- * beside the old one stands still then, so they are for clusters without a small machine. */
 static const char *const strategies[] = {
     "{\"rollingUpdate\":{\"maxSurge\":0,\"maxUnavailable\":1}}",
     "{\"rollingUpdate\":{\"maxSurge\":2,\"maxUnavailable\":2}}",
     "{\"rollingUpdate\":{\"maxSurge\":1,\"maxUnavailable\":0}}",
     "{\"rollingUpdate\":{\"maxSurge\":\"25%\",\"maxUnavailable\":\"25%\"}}",
 };
-#define STRATEGIES_ALWAYS 2
 
 static void count_pods(struct sim *sim, uint32_t *ret_ready, uint32_t *ret_total)
 {
@@ -107,9 +104,7 @@ static bool begin(struct sim *sim, struct prng *prng)
     uint32_t number = (uint32_t)prng_below(prng, sim->workloads_count);
     bool scales = prng_below(prng, 3) == 0;
     uint32_t replicas = (uint32_t)prng_between(prng, 1, 8);
-    uint64_t choices =
-        sim->options.nodes < 4 ? sizeof(strategies) / sizeof(strategies[0]) : STRATEGIES_ALWAYS;
-    const char *strategy = strategies[prng_below(prng, choices)];
+    const char *strategy = strategies[prng_below(prng, sizeof(strategies) / sizeof(strategies[0]))];
     if (!brain_object(brain, sim->workloads[number].key, &object) ||
         spec_workload_decode(object.body, &spec, &error) < 0)
         return false;
