@@ -16,6 +16,7 @@
 
 MACHINES_HOME=${SHOAL_MACHINES:-/var/tmp/shoal-machines}
 MACHINES_MAX=128 # addresses and names in /etc/hosts
+_machines_count=0
 MACHINES_RUN=''
 MACHINES_DIR=''
 MACHINES_KEEP=''
@@ -94,6 +95,7 @@ _machines_pick_home() {
 # as `shoal` (the file may be absent: then there is no such command).
 machines_make() {
     local -i count=$1 number
+    _machines_count=$count
     mkdir -p "$MACHINES_DIR/bin"
     if [[ -x $SHOAL_BIN ]]; then
         cp -- "$SHOAL_BIN" "$MACHINES_DIR/bin/shoal"
@@ -172,6 +174,18 @@ _machine_finish_boot() {
     _machine_plug "$name" "$pid"
 }
 
+# The kernel's table of neighbours is one for all network namespaces, with room for 1,024 that were found by ARP: 33
+# machines that all speak to each other lose each other. Permanent entries do not count.
+_neighbours_found_max=30
+_neighbours() {
+    local -i number
+    ((_machines_count > _neighbours_found_max)) || return 0
+    for ((number = 1; number <= _machines_count; number++)); do
+        [[ m$number == "$1" ]] ||
+            printf 'neighbour replace %s lladdr %s dev eth0 nud permanent\n' "$(machine_address "m$number")" "$(machine_mac "m$number")"
+    done
+}
+
 _machine_plug() {
     local name=$1 pid=$2
     # The cable of a former life lasts until the kernel has taken its network namespace apart, which it does later.
@@ -185,6 +199,7 @@ link set lo up
 address add $(machine_address "$name")/24 dev eth0
 link set eth0 up
 route add default via 10.77.0.1
+$(_neighbours "$name")
 IP
     # The kernel tells the bridge of a new carrier up to a second later.
     await 5 _port_forwards "$name" || {
