@@ -79,13 +79,15 @@ void control_members_changed(struct control *control, boot_ms_t now_boot_ms)
 struct occupancy {
     uint32_t ordinal;
     uint64_t template_hash;
+    bool alone; /* no new pod starts beside an old one */
     bool taken;
 };
 
 static bool note_taken(void *context, const struct store_claim_brief *claim)
 {
     struct occupancy *occupancy = context;
-    if (claim->ordinal == occupancy->ordinal && claim->template_hash == occupancy->template_hash)
+    if (claim->ordinal == occupancy->ordinal &&
+        (occupancy->alone || claim->template_hash == occupancy->template_hash))
         occupancy->taken = true;
     return !occupancy->taken;
 }
@@ -106,6 +108,8 @@ void control_offered(struct control *control, const struct control_view *view,
         return;
     /* A slot that holds an old pod is offered by its holder, who has no room for the new one. */
     occupancy.template_hash = workload->spec.template_hash;
+    occupancy.alone = workload->spec.kind != SPEC_KIND_DEPLOYMENT ||
+                      workload->spec.strategy.recreate || workload->spec.paused;
     store_each_claim_brief_of(view->store, workload->uid, note_taken, &occupancy);
     enum place_verdict verdict = place_eligible(&workload->spec, self->record);
     if (occupancy.taken)

@@ -301,13 +301,13 @@ int pods_open(struct agent *agent, struct error *error)
 
 struct retreat {
     uv_timer_t limit;
-    bool over;
+    bool over, complete;
 };
 
 static void on_nothing_left(void *user)
 {
     struct retreat *retreat = user;
-    retreat->over = true;
+    retreat->over = retreat->complete = true;
 }
 
 static void on_retreat_limit(uv_timer_t *timer)
@@ -322,7 +322,7 @@ static void on_retreat_closed(uv_handle_t *handle)
 }
 
 /* With no pod to keep, keeper and cgroup go with the agent, and the bridge after them. Takes
- * milliseconds; a keeper that hangs is not waited for. */
+ * milliseconds; a keeper that hangs, or holds pods that were never told of, keeps the bridge. */
 static void leave_nothing(struct agent *agent)
 {
     struct error error = ERROR_INIT;
@@ -334,7 +334,7 @@ static void leave_nothing(struct agent *agent)
     while (!retreat->over)
         (void)uv_run(agent->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&retreat->limit, on_retreat_closed);
-    if (podnet_destroy(agent->podnet, &error) < 0)
+    if (retreat->complete && podnet_destroy(agent->podnet, &error) < 0)
         agent_log(agent, "%s", error.message);
 }
 
