@@ -25,7 +25,13 @@
 /* A member that has been dead for longer does not count any more: membership forgets it. */
 #define DEAD_COUNTS_MS UINT64_C(86400000)
 
-/* Invariant: `stored` ascends strictly and does not name ourselves. */
+/* A member that has it on disk, and how many members it said that it counts. */
+struct holder {
+    uint64_t node;
+    uint32_t known;
+};
+
+/* Invariant: `holders` ascend strictly by node and do not name ourselves. */
 struct ack {
     uint64_t request;
     uint64_t sequence; /* of our own disk */
@@ -38,10 +44,10 @@ struct ack {
     bool changed;         /* somebody's has, since it was looked at */
     struct wire_version version;
     uint8_t uid[16];
-    struct buf payload;  /* the answer */
-    struct buf question; /* record and stored_query */
-    uint64_t *stored;    /* members that said so */
-    size_t stored_count, stored_capacity;
+    struct buf payload;     /* the answer */
+    struct buf question;    /* record and stored_query */
+    struct holder *holders; /* that said so */
+    size_t holders_count, holders_capacity;
 };
 
 struct confirmation {
@@ -53,6 +59,7 @@ struct confirmation {
 
 struct tally {
     uint32_t known, stored;
+    uint32_t sure;   /* of `stored`: to whom those are more than half, as many as they know */
     bool all_living; /* have it */
 };
 
@@ -60,7 +67,7 @@ static void ack_fini(struct ack *ack)
 {
     buf_fini(&ack->payload);
     buf_fini(&ack->question);
-    mem_free(ack->stored);
+    mem_free(ack->holders);
 }
 
 void acks_fini(struct brain *brain)
@@ -114,18 +121,19 @@ void acks_add(struct brain *brain, const struct brain_request *request, struct b
 
 /* ---- who has it */
 
-static bool has_stored(const struct ack *ack, uint64_t node, size_t *ret_at)
+/* NULL: has not said so; *ret_at is where it would stand. */
+static struct holder *find_holder(const struct ack *ack, uint64_t node, size_t *ret_at)
 {
-    size_t low = 0, high = ack->stored_count;
+    size_t low = 0, high = ack->holders_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (ack->stored[middle] < node)
+        if (ack->holders[middle].node < node)
             low = middle + 1;
         else
             high = middle;
     }
     *ret_at = low;
-    return low < ack->stored_count && ack->stored[low] == node;
+    return low < ack->holders_count && ack->holders[low].node == node ? &ack->holders[low] : NULL;
 }
 
 static bool counts(const struct brain *brain, const struct member_view *view)
@@ -133,6 +141,30 @@ static bool counts(const struct brain *brain, const struct member_view *view)
     if (view->status == MEMBER_LEFT)
         return false;
     return view->status != MEMBER_DEAD || brain->now.boot_ms - view->since_boot_ms < DEAD_COUNTS_MS;
+}
+
+static uint32_t known_count(const struct brain *brain)
+{
+    uint32_t known = 0;
+    for (size_t i = 0; i < member_count(brain->members); i++) {
+        struct member_view view;
+        member_at(brain->members, i, &view);
+        known += counts(brain, &view);
+    }
+    return known;
+}
+
+static uint32_t sure_count(const struct brain *brain, const struct ack *ack,
+                           const struct tally *tally)
+{
+    uint32_t sure = ack->own_stored && tally->stored > tally->known / 2;
+    for (size_t i = 0; i < ack->holders_count; i++) {
+        const struct holder *holder = &ack->holders[i];
+        struct member_view view;
+        sure += tally->stored > holder->known / 2 &&
+                member_find(brain->members, holder->node, &view) && counts(brain, &view);
+    }
+    return sure;
 }
 
 static struct tally tally_of(const struct brain *brain, const struct ack *ack)
@@ -144,12 +176,13 @@ static struct tally tally_of(const struct brain *brain, const struct ack *ack)
         member_at(brain->members, i, &view);
         if (!counts(brain, &view))
             continue;
-        bool stored = view.self ? ack->own_stored : has_stored(ack, view.node, &at);
+        bool stored = view.self ? ack->own_stored : find_holder(ack, view.node, &at) != NULL;
         bool lives = view.status == MEMBER_ALIVE || view.status == MEMBER_SUSPECT;
         tally.known++;
         tally.stored += stored;
         tally.all_living = tally.all_living && (stored || !lives);
     }
+    tally.sure = sure_count(brain, ack, &tally);
     return tally;
 }
 
@@ -159,10 +192,21 @@ static bool is_enough(const struct brain *brain, const struct ack *ack)
     if (brain->stranger)
         return false;
     /* The living are known: fewer than half of them are no majority of all. */
-    if (ack->stored_count + 1 < member_live_count(brain->members) / 2 + 1)
+    if (ack->holders_count + 1 < member_live_count(brain->members) / 2 + 1)
         return false;
     struct tally tally = tally_of(brain, ack);
-    return tally.stored > tally.known / 2 && (ack->level == BRAIN_ACK_MAJORITY || tally.all_living);
+    return tally.sure > tally.known / 2 && (ack->level == BRAIN_ACK_MAJORITY || tally.all_living);
+}
+
+static const char *what_lacks(const struct brain *brain, const struct tally *tally)
+{
+    if (brain->stranger)
+        return "this node has not met those that it is to join";
+    if (tally->stored <= tally->known / 2)
+        return "a majority counts members that are dead, too";
+    if (tally->sure <= tally->known / 2)
+        return "those know of more members than this node does";
+    return "a living member has not confirmed it";
 }
 
 static void give_up(struct brain *brain, const struct ack *ack)
@@ -173,15 +217,13 @@ static void give_up(struct brain *brain, const struct ack *ack)
                   "stored on %u of %u known members after %u.%u s, which is not enough for --ack "
                   "%s (%s); the write stands and will reach the others",
                   tally.stored, tally.known, ack->timeout_ms / 1000, ack->timeout_ms % 1000 / 100,
-                  ack->level == BRAIN_ACK_ALL ? "all" : "majority",
-                  brain->stranger ? "this node has not met those that it is to join"
-                  : tally.stored <= tally.known / 2 ? "a majority counts members that are dead, too"
-                                                    : "a living member has not confirmed it");
+                  ack->level == BRAIN_ACK_ALL ? "all" : "majority", what_lacks(brain, &tally));
 }
 
 /* ---- asking */
 
-/* One pass over the living that have not confirmed, a part at a time. */
+/* One pass over the living that have not confirmed, or that counted more members than have it
+ * (some may have left since), a part at a time. */
 static void ask(struct brain *brain, struct ack *ack)
 {
     struct bytes question = {ack->question.data, ack->question.size_bytes};
@@ -193,7 +235,9 @@ static void ask(struct brain *brain, struct ack *ack)
         struct address address;
         size_t at = 0;
         member_at(brain->members, i, &view);
-        if (view.node <= ack->asked_up_to || view.self || has_stored(ack, view.node, &at) ||
+        const struct holder *holder = find_holder(ack, view.node, &at);
+        if (view.node <= ack->asked_up_to || view.self ||
+            (holder != NULL && ack->holders_count > holder->known / 2) ||
             (view.status != MEMBER_ALIVE && view.status != MEMBER_SUSPECT) ||
             !swim_address(brain, view.node, &address))
             continue;
@@ -214,31 +258,39 @@ static void ask(struct brain *brain, struct ack *ack)
         ack->ask_again_ms *= 2;
 }
 
+static void add_holder(struct ack *ack, size_t at, struct holder holder)
+{
+    MEM_GROW(ack->holders, ack->holders_count, ack->holders_capacity);
+    memmove(&ack->holders[at + 1], &ack->holders[at],
+            (ack->holders_count - at) * sizeof(ack->holders[0]));
+    ack->holders[at] = holder;
+    ack->holders_count++;
+}
+
 void acks_take_stored(struct brain *brain, uint64_t node, const struct wire_stored *stored)
 {
     for (size_t i = 0; i < brain->acks_count; i++) {
         struct ack *ack = &brain->acks[i];
         size_t at = 0;
         if (ack->version.hlc != stored->version.hlc || ack->version.node != stored->version.node ||
-            memcmp(ack->uid, stored->uid, sizeof(ack->uid)) != 0 || node == brain->node ||
-            has_stored(ack, node, &at) || ack->stored_count >= member_count(brain->members))
+            memcmp(ack->uid, stored->uid, sizeof(ack->uid)) != 0 || node == brain->node)
             continue;
-        MEM_GROW(ack->stored, ack->stored_count, ack->stored_capacity);
-        memmove(&ack->stored[at + 1], &ack->stored[at],
-                (ack->stored_count - at) * sizeof(ack->stored[0]));
-        ack->stored[at] = node;
-        ack->stored_count++;
+        struct holder *holder = find_holder(ack, node, &at);
+        if (holder != NULL)
+            holder->known = stored->known;
+        else if (ack->holders_count < member_count(brain->members))
+            add_holder(ack, at, (struct holder){.node = node, .known = stored->known});
         ack->changed = true;
     }
 }
 
 /* ---- being asked */
 
-static void confirm(struct brain *brain, const struct confirmation *confirmation)
+static void confirm(struct brain *brain, const struct confirmation *confirmation, uint32_t known)
 {
     struct address address;
     struct buf packet = BUF_INIT;
-    struct wire_stored stored = {.version = confirmation->version};
+    struct wire_stored stored = {.version = confirmation->version, .known = known};
     memcpy(stored.uid, confirmation->uid, sizeof(stored.uid));
     if (!swim_address(brain, confirmation->node, &address))
         return;
@@ -269,12 +321,16 @@ void acks_take_query(struct brain *brain, uint64_t node, const struct wire_store
 static void confirm_stored(struct brain *brain)
 {
     size_t kept_count = 0;
+    uint32_t known = 0; /* not counted yet */
     for (size_t i = 0; i < brain->confirmations_count; i++) {
         struct confirmation *confirmation = &brain->confirmations[i];
-        if (confirmation->sequence > brain->persisted_sequence)
+        if (confirmation->sequence > brain->persisted_sequence) {
             brain->confirmations[kept_count++] = *confirmation;
-        else
-            confirm(brain, confirmation);
+            continue;
+        }
+        if (known == 0)
+            known = known_count(brain);
+        confirm(brain, confirmation, known);
     }
     brain->confirmations_count = kept_count;
 }
@@ -333,8 +389,8 @@ void acks_validate(const struct brain *brain)
         const struct ack *ack = &brain->acks[i];
         ASSERT(ack->level != BRAIN_ACK_LOCAL && ack->request != 0);
         ASSERT(ack->sequence <= brain->persist_sequence);
-        for (size_t k = 0; k < ack->stored_count; k++)
-            ASSERT(ack->stored[k] != brain->node &&
-                   (k == 0 || ack->stored[k - 1] < ack->stored[k]));
+        for (size_t k = 0; k < ack->holders_count; k++)
+            ASSERT(ack->holders[k].node != brain->node &&
+                   (k == 0 || ack->holders[k - 1].node < ack->holders[k].node));
     }
 }

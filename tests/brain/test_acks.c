@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cluster.h"
+#include "wire_messages.h"
 
 #define KEY  "deployments.apps/default/web"
 #define BODY "{\"spec\":{\"replicas\":1}}"
@@ -225,6 +227,68 @@ START_TEST(who_has_met_nobody_yet_is_no_majority)
 }
 END_TEST
 
+/* What `peer` is about to tell the first one of its disk says that it knows so many members. */
+static void counts_for(size_t peer, uint32_t known)
+{
+    struct wire_arena arena;
+    wire_arena_init(&arena, 65536);
+    for (size_t i = 0; i < c.packets_count; i++) {
+        struct packet *packet = &c.packets[i];
+        struct wire_message message;
+        size_t consumed_bytes = 0;
+        wire_arena_reset(&arena);
+        if (packet->from != peer || packet->to != 0 ||
+            wire_message_decode((struct bytes){packet->data, packet->size_bytes}, &arena, &message,
+                                &consumed_bytes) != WIRE_OK ||
+            message.type != WIRE_MESSAGE_STORED)
+            continue;
+        struct buf changed = BUF_INIT;
+        message.as.stored.known = known;
+        wire_put_stored(&changed, &message.as.stored);
+        mem_free(packet->data);
+        packet->data = changed.data;
+        packet->size_bytes = changed.size_bytes;
+    }
+    wire_arena_fini(&arena);
+}
+
+static void run_while_it_counts(size_t peer, uint32_t known, uint64_t duration_ms)
+{
+    for (uint64_t i = 0; i < duration_ms; i++) {
+        cluster_run(&c, 1);
+        counts_for(peer, known);
+    }
+}
+
+/* Who has met one of five takes two for all there are; the one knows better. Mutation: in
+ * sure_count(), whatever a holder knows. Asked again: what it knows now is what counts. */
+START_TEST(whoever_knows_of_more_members_does_not_make_a_majority_of_fewer)
+{
+    start(3);
+    cluster_cut(&c, 0, 2, true);
+    uint64_t request = apply(BRAIN_ACK_MAJORITY);
+    run_while_it_counts(1, 4, 1900);
+    ck_assert_ptr_null(cluster_answer(&c, request));
+    cluster_run(&c, 1100);
+    expect_answer(request, ERROR_NONE);
+    request = cluster_write(&c, 0, BRAIN_APPLY, KEY, "{}", BRAIN_ACK_MAJORITY, 1000);
+    run_while_it_counts(1, 4, 1100);
+    expect_answer(request, ERROR_TIMEOUT);
+    ck_assert_ptr_nonnull(strstr(cluster_answer(&c, request)->text, "know of more members"));
+}
+END_TEST
+
+/* Mutation: the largest count of all holders is what a majority is taken of. */
+START_TEST(one_that_lies_about_its_count_voids_its_own_word_only)
+{
+    start(5);
+    cluster_kill(&c, 4);
+    uint64_t request = apply(BRAIN_ACK_MAJORITY);
+    run_while_it_counts(1, UINT32_MAX, 100);
+    expect_answer(request, ERROR_NONE);
+}
+END_TEST
+
 START_TEST(a_lone_member_is_its_own_majority)
 {
     start(1);
@@ -252,6 +316,8 @@ int main(void)
     tcase_add_test(tcase, all_waits_for_each_living_member);
     tcase_add_test(tcase, large_records_go_by_stream);
     tcase_add_test(tcase, who_has_met_nobody_yet_is_no_majority);
+    tcase_add_test(tcase, whoever_knows_of_more_members_does_not_make_a_majority_of_fewer);
+    tcase_add_test(tcase, one_that_lies_about_its_count_voids_its_own_word_only);
     tcase_add_test(tcase, a_lone_member_is_its_own_majority);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
