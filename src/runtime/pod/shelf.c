@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sys/file.h>
@@ -18,6 +19,8 @@
 #define MAGIC_BYTES    8
 #define FORMAT_VERSION 1u
 #define HEADER_BYTES   24 /* magic, version u32, size u32, hash u64; big-endian */
+#define LOCK_TRIES     40
+#define LOCK_PAUSE_MS  10
 #define FILE_BYTES_MAX (RUNTIME_POD_BYTES_MAX + HEADER_BYTES)
 
 void shelf_path(char *path, size_t size_bytes, const char *data_dir, const char *pod_id,
@@ -199,6 +202,19 @@ int shelf_each(const char *data_dir, void (*each)(void *user, const char *pod_id
     return 0;
 }
 
+/* An agent that was killed while its keeper started leaves the lock to the child for a moment,
+ * until that execs. Returns an errno. */
+static int lock(int fd)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+    for (int tries = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if (errno != EWOULDBLOCK || tries >= LOCK_TRIES)
+            return errno;
+        (void)nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 int shelf_open(const char *data_dir, struct error *error)
 {
     static const char *const places[] = {"pods", "trash", "corrupt"};
@@ -212,8 +228,8 @@ int shelf_open(const char *data_dir, struct error *error)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return error_set_errno(error, errno, "%s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        int errnum = errno;
+    int errnum = lock(fd);
+    if (errnum != 0) {
         close(fd);
         if (errnum == EWOULDBLOCK)
             return error_set(error, ERROR_UNAVAILABLE, "another agent is using %s", data_dir);

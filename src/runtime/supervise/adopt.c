@@ -277,12 +277,27 @@ static void resume(struct pod_life *pod, const struct decoded *from)
     pod_life_mark(pod);
 }
 
+static void resume_all(struct runtime *runtime, const struct decoded *root, size_t count)
+{
+    struct pod_life *pod;
+    struct pod_life *next;
+    RB_FOREACH_SAFE (pod, pod_lives, &runtime->pods, next) {
+        struct decoded from = find_listed(root, count, pod->spec.id);
+        resume(pod, &from);
+    }
+}
+
+/* An empty list: there is no keeper. */
 static void work_through(struct runtime *runtime, const struct buf *list)
 {
     struct arena arena;
     struct decoder decoder;
     struct decoded root;
     struct error error;
+    if (list->size_bytes == 0) {
+        resume_all(runtime, &(struct decoded){NULL, NULL}, 0);
+        return;
+    }
     arena_init(&arena, 0);
     if (decoder_init(&decoder, &arena, list->data, list->size_bytes, &root, &error) < 0) {
         runtime_problem(runtime, NULL, &error);
@@ -290,12 +305,7 @@ static void work_through(struct runtime *runtime, const struct buf *list)
         return;
     }
     size_t count = decode_array_count(&root, KEEPER_PODS, RUNTIME_PODS_MAX);
-    struct pod_life *pod;
-    struct pod_life *next;
-    RB_FOREACH_SAFE (pod, pod_lives, &runtime->pods, next) {
-        struct decoded from = find_listed(&root, count, pod->spec.id);
-        resume(pod, &from);
-    }
+    resume_all(runtime, &root, count);
     stop_strangers(runtime, &root, count);
     decoder_fini(&decoder);
     arena_fini(&arena);
@@ -319,6 +329,8 @@ void adopt_lost_keeper(void *user)
         runtime_check_quit(runtime);
         return;
     }
+    if (runtime->pods_count == 0)
+        return; /* the next pod starts another */
     error_set(&error, ERROR_UNAVAILABLE, "the keeper has gone; what it held is started again");
     runtime_problem(runtime, NULL, &error);
     adopt_link(runtime);

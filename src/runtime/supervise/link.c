@@ -100,7 +100,7 @@ static int read_exactly(int fd, void *data, size_t size_bytes, int64_t deadline_
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
-            return error_set(error, ERROR_UNAVAILABLE, "the keeper hung up");
+            return error_set_errno(error, ECONNRESET, "the keeper hung up");
         at += (size_t)count;
     }
     return 0;
@@ -122,7 +122,7 @@ static int call(int fd, uint64_t type, struct buf *ret_body, struct error *error
     bool whole = sent == (ssize_t)frame.size_bytes;
     buf_fini(&frame);
     if (!whole)
-        return error_set(error, ERROR_UNAVAILABLE, "the keeper hung up");
+        return error_set_errno(error, ECONNRESET, "the keeper hung up");
     uint8_t header[KEEPER_HEADER_BYTES];
     if (read_exactly(fd, header, sizeof(header), deadline_ms, error) < 0)
         return -1;
@@ -178,13 +178,9 @@ int keeper_link_quit(int fd, struct error *error)
     return result;
 }
 
-/* Connects to the keeper that is there, or starts ours. */
-static int reach(const struct link_config *config, int dir_fd, const struct keeper_image *image,
-                 struct error *error)
+static int start_keeper(const struct link_config *config, int dir_fd,
+                        const struct keeper_image *image, struct error *error)
 {
-    int fd = connect_keeper(dir_fd);
-    if (fd >= 0)
-        return fd;
     int listen_fd = listen_keeper(dir_fd, error);
     if (listen_fd < 0)
         return -1;
@@ -192,26 +188,35 @@ static int reach(const struct link_config *config, int dir_fd, const struct keep
     close(listen_fd);
     if (result < 0)
         return -1;
-    fd = connect_keeper(dir_fd);
+    int fd = connect_keeper(dir_fd);
     return fd < 0 ? error_set_errno(error, errno, "connect to the keeper") : fd;
 }
 
-static int reach_and_greet(const struct link_config *config, int dir_fd,
-                           const struct keeper_image *image, struct link *link, struct error *error)
+/* `fd`: to the keeper that is there; -1: there is none, and ours is started. One that hangs up was
+ * about to end: it is no longer there. */
+static int greet(const struct link_config *config, int dir_fd, int fd,
+                 const struct keeper_image *image, struct link *link, struct error *error)
 {
     for (int attempt = 0; attempt < CONNECT_TRIES; attempt++) {
         struct hello hello = {.pid = 0};
-        int fd = reach(config, dir_fd, image, error);
+        if (fd < 0 && config->only_if_there)
+            return 0;
+        if (fd < 0)
+            fd = start_keeper(config, dir_fd, image, error);
         if (fd < 0)
             return -1;
         if (say_hello(fd, &hello, error) < 0) {
             close(fd);
-            return -1;
+            if (error->errnum != ECONNRESET || attempt + 1 == CONNECT_TRIES)
+                return -1;
+            fd = connect_keeper(dir_fd);
+            continue;
         }
         bool stale = strcmp(hello.build, image->build) != 0 && hello.pods_count == 0;
         if (stale && attempt + 1 < CONNECT_TRIES) {
             if (keeper_link_quit(fd, error) < 0)
                 return -1;
+            fd = connect_keeper(dir_fd);
             continue;
         }
         link->fd = fd;
@@ -230,15 +235,27 @@ int keeper_link_open(const struct link_config *config, struct link *ret_link, st
     int dir_fd = open_dir(config->run_dir, error);
     if (dir_fd < 0)
         return -1;
+    int fd = connect_keeper(dir_fd);
+    if (fd < 0 && config->only_if_there) {
+        close(dir_fd);
+        *ret_link = link;
+        return 0;
+    }
     if (keeper_image_open(config->keeper_exe, &image, error) < 0) {
+        if (fd >= 0)
+            close(fd);
         close(dir_fd);
         return -1;
     }
-    int result = reach_and_greet(config, dir_fd, &image, &link, error);
+    int result = greet(config, dir_fd, fd, &image, &link, error);
     keeper_image_close(&image);
     close(dir_fd);
     if (result < 0)
         return -1;
+    if (link.fd < 0) {
+        *ret_link = link;
+        return 0;
+    }
     buf_init(&link.list, KEEPER_FRAME_BYTES_MAX);
     if (call(link.fd, KEEPER_LIST, &link.list, error) < 0) {
         close(link.fd);

@@ -5,6 +5,7 @@
 #ifndef SHOAL_RUNTIME_LINK_H
 #define SHOAL_RUNTIME_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,10 +20,11 @@ struct link_config {
     const char *keeper_exe;        /* NULL: /proc/self/exe */
     struct launch_cgroups cgroups; /* the keeper's own */
     uint32_t idle_ms;              /* how long it lives without pods and without an agent */
+    bool only_if_there;            /* none is started */
 };
 
 struct link {
-    int fd; /* connected, blocking; owned by the receiver */
+    int fd; /* connected, blocking; owned by the receiver; -1: none is there, nothing else is set */
     pid_t keeper_pid;
     char build[LINK_BUILD_CHARS + 1];
     struct buf list; /* the body of the reply to LIST; owned by the receiver */

@@ -78,6 +78,7 @@ void pod_life_begin(struct pod_life *pod)
         pod->record.ip = pod->runtime->host_address;
     pod->pause_pid = 0;
     pod_life_mark(pod);
+    runtime_warm_up(pod->runtime);
     job_prepare_pod(pod);
 }
 

@@ -125,7 +125,8 @@ static void run_open(struct worker_job *worker_job)
     arena_init(&arena, 0);
     struct link_config config = {.run_dir = runtime->run_dir,
                                  .keeper_exe = runtime->keeper_exe,
-                                 .idle_ms = RUNTIME_KEEPER_IDLE_MS};
+                                 .idle_ms = RUNTIME_KEEPER_IDLE_MS,
+                                 .only_if_there = true};
     groups_keeper_paths(&runtime->groups, &arena, &config.cgroups);
     job->failed = keeper_link_open(&config, &job->link, &job->error) < 0;
     arena_fini(&arena);
@@ -133,16 +134,46 @@ static void run_open(struct worker_job *worker_job)
 
 /* The filter of containers that ask for nothing special, before the first of them starts. One that
  * does not compile is reported by that start. */
+struct compile_job {
+    struct worker_job job;
+    struct seccomp_cache *seccomp;
+};
+
 static void run_compile_default(struct worker_job *worker_job)
 {
-    struct open_job *job = WORKER_JOB_OWNER(worker_job, struct open_job);
+    struct compile_job *job = WORKER_JOB_OWNER(worker_job, struct compile_job);
     const struct runtime_container plain = {.name = "plain"};
     struct error error = ERROR_INIT;
     const uint8_t *bpf = NULL;
     size_t bpf_bytes = 0;
     uint64_t caps_mask = 0;
     if (caps_resolve(&plain, &caps_mask, &error) == 0)
-        (void)seccomp_cache_get(job->runtime->seccomp, &plain, caps_mask, &bpf, &bpf_bytes, &error);
+        (void)seccomp_cache_get(job->seccomp, &plain, caps_mask, &bpf, &bpf_bytes, &error);
+}
+
+static void compiled(struct worker_job *worker_job, bool closing)
+{
+    (void)closing;
+    mem_free(WORKER_JOB_OWNER(worker_job, struct compile_job));
+}
+
+void runtime_warm_up(struct runtime *runtime)
+{
+    if (runtime->client == NULL)
+        adopt_link(runtime);
+    if (runtime->warm)
+        return;
+    runtime->warm = true;
+    deadline_cancel(&runtime->deadlines, &runtime->warm_turn);
+    struct compile_job *job = MEM_NEW(struct compile_job);
+    *job = (struct compile_job){.job = {.run = run_compile_default, .done = compiled},
+                                .seccomp = runtime->seccomp};
+    worker_post(&runtime->worker, &job->job);
+}
+
+static void on_warm_turn(void *user)
+{
+    runtime_warm_up(user);
 }
 
 /* Groups of pods that no record knows: a crash between the two, or a data dir that was wiped. */
@@ -272,6 +303,7 @@ static void init_parts(struct runtime *runtime, uv_loop_t *loop)
     deadline_init(&runtime->link_retry, on_link_retry, runtime);
     deadline_init(&runtime->first_turn, on_first_turn, runtime);
     deadline_init(&runtime->quit_turn, on_quit_turn, runtime);
+    deadline_init(&runtime->warm_turn, on_warm_turn, runtime);
     runtime->seccomp = seccomp_cache_new();
 }
 
@@ -287,16 +319,17 @@ static int open_all(struct runtime *runtime, const char *cgroup_parent, struct e
         *error = job.error;
         return -1;
     }
-    runtime_use_link(runtime, job.link.fd);
-    runtime->first_list = job.link.list;
+    if (job.link.fd >= 0) {
+        runtime_use_link(runtime, job.link.fd);
+        runtime->first_list = job.link.list;
+    }
     if (adopt_load(runtime, error) < 0)
         return -1;
     job.job.run = reserve_addresses;
     worker_run_now(&runtime->worker, &job.job);
-    job.job.run = run_compile_default;
-    worker_run_now(&runtime->worker, &job.job);
     clean_orphans(runtime);
     deadline_set(&runtime->deadlines, &runtime->first_turn, 0);
+    deadline_set(&runtime->deadlines, &runtime->warm_turn, RUNTIME_WARM_UP_MS);
     return 0;
 }
 
@@ -354,6 +387,7 @@ void runtime_close(struct runtime *runtime)
     deadline_cancel(&runtime->deadlines, &runtime->link_retry);
     deadline_cancel(&runtime->deadlines, &runtime->first_turn);
     deadline_cancel(&runtime->deadlines, &runtime->quit_turn);
+    deadline_cancel(&runtime->deadlines, &runtime->warm_turn);
     deadlines_close(&runtime->deadlines, on_deadlines_closed);
     while (runtime->open_handles > 0 || runtime->trash_running)
         uv_run(runtime->loop, UV_RUN_ONCE);

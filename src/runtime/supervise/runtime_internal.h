@@ -38,7 +38,10 @@
 #define RUNTIME_SANDBOX_RETRY_MS  1000
 #define RUNTIME_SANDBOX_RETRY_MAX 60000
 #define RUNTIME_KEEPER_IDLE_MS    60000
-#define RUNTIME_PATH_BYTES_MAX    4096
+/* So long after its start an agent makes ready for its first pod, if none has come: when many
+ * agents start at once, they find each other first. */
+#define RUNTIME_WARM_UP_MS     5000
+#define RUNTIME_PATH_BYTES_MAX 4096
 
 struct pod_life;
 struct runtime_log;
@@ -159,7 +162,7 @@ struct runtime {
     struct groups groups;
     struct worker worker;
     struct deadlines deadlines;
-    struct keeper_client *client; /* NULL: no keeper at present */
+    struct keeper_client *client; /* NULL: no keeper at present; none is needed before a pod is */
     bool link_running;            /* a job is looking for one */
     struct deadline link_retry;
     struct pod_lives pods;
@@ -181,6 +184,8 @@ struct runtime {
     struct buf first_list; /* between open and the first turn of the loop */
     struct deadline first_turn;
     struct deadline quit_turn;
+    struct deadline warm_turn;
+    bool warm; /* the usual filter is compiled, or will be before what is posted next */
 };
 
 /* pod_life.c */
@@ -289,6 +294,8 @@ void status_fill(const struct pod_life *pod, struct runtime_status *ret_status);
 struct pod_life *runtime_find(const struct runtime *runtime, const char *id);
 void runtime_problem(struct runtime *runtime, const char *pod_id, const struct error *error);
 void runtime_check_quit(struct runtime *runtime);
+/* Before a pod begins: a keeper is there, or is being looked for, ahead of the pod's jobs. */
+void runtime_warm_up(struct runtime *runtime);
 /* Takes over a socket to a keeper that has said hello. */
 void runtime_use_link(struct runtime *runtime, int fd);
 void runtime_empty_trash(struct runtime *runtime);
