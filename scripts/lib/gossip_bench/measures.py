@@ -35,7 +35,7 @@ class Bench:
         others = fleet.machines[1:]
         fleet.prepare(others, self.agents.command())
         since = fleet.release(others)
-        return time.monotonic() - since if fleet.wait(fleet.all_see_all, 90) else NEVER
+        return time.monotonic() - since if fleet.wait(fleet.all_see_all, 90, 0.02) else NEVER
 
     def settle(self, what):
         if not self.fleet.wait(self.fleet.all_see_all, 90):
