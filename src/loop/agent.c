@@ -210,8 +210,9 @@ static int open_brain(struct agent *agent, struct error *error)
 
 static void init_handles(struct agent *agent)
 {
-    uv_timer_t *const timers[] = {&agent->commit_retry, &agent->resolve_timer, &agent->image_timer,
-                                  &agent->brain_timer, &agent->api_timer};
+    uv_timer_t *const timers[] = {&agent->commit_retry,  &agent->commit_gather,
+                                  &agent->resolve_timer, &agent->image_timer,
+                                  &agent->brain_timer,   &agent->api_timer};
     uv_signal_t *const signals[] = {&agent->sigterm, &agent->sigint};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         ASSERT(uv_timer_init(agent->loop, timers[i]) == 0);
@@ -294,10 +295,11 @@ static void close_all(struct agent *agent)
     if (agent->net != NULL)
         net_close(agent->net, NULL, NULL);
     uv_handle_t *const handles[] = {
-        (uv_handle_t *)&agent->commit_retry, (uv_handle_t *)&agent->resolve_timer,
-        (uv_handle_t *)&agent->image_timer,  (uv_handle_t *)&agent->brain_timer,
-        (uv_handle_t *)&agent->api_timer,    (uv_handle_t *)&agent->sigterm,
-        (uv_handle_t *)&agent->sigint,       (uv_handle_t *)&agent->socket};
+        (uv_handle_t *)&agent->commit_retry,  (uv_handle_t *)&agent->commit_gather,
+        (uv_handle_t *)&agent->resolve_timer, (uv_handle_t *)&agent->image_timer,
+        (uv_handle_t *)&agent->brain_timer,   (uv_handle_t *)&agent->api_timer,
+        (uv_handle_t *)&agent->sigterm,       (uv_handle_t *)&agent->sigint,
+        (uv_handle_t *)&agent->socket};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         close_handle(handles[i]);
     (void)uv_run(agent->loop, UV_RUN_DEFAULT);

@@ -26,6 +26,8 @@
 #define SEEDS_RESOLVE_MS 30000
 /* After a failed commit (full disk) the same batch is tried again. */
 #define COMMIT_RETRY_MS 1000
+/* How long what nobody waits for, records of other members, gathers before it is committed. */
+#define COMMIT_GATHER_MS 100
 /* How often it is looked whether clients may be let in, until they are. */
 #define LISTEN_RETRY_MS 20
 /* So much must have come in before the heap is looked through for pages to give back, which takes
@@ -89,11 +91,12 @@ struct agent {
     struct disk *disk;
     struct disk_batch *filling, *writing;
     uint64_t filling_sequence, writing_sequence;
+    bool filling_urgent; /* it holds more than members' records */
     bool committing;
     struct error disk_error; /* code NONE: the last commit succeeded */
     struct error commit_error;
     uv_work_t commit_work;
-    uv_timer_t commit_retry;
+    uv_timer_t commit_retry, commit_gather;
 
     struct net *net;
     struct address advertise;

@@ -265,6 +265,13 @@ static void on_problem(void *user, const char *pod_id, const struct error *error
         agent_log(user, "containers: %s", error->message);
 }
 
+static void on_unusable(void *user, const struct error *error)
+{
+    struct agent *agent = user;
+    agent->fatal = *error;
+    agent_stop(agent);
+}
+
 static void on_image_timer(uv_timer_t *timer)
 {
     pods_try_waiting(timer->data);
@@ -278,6 +285,7 @@ int pods_open(struct agent *agent, struct error *error)
         .on_adopted = on_adopted,
         .on_adoption_done = on_adoption_done,
         .on_problem = on_problem,
+        .on_unusable = on_unusable,
     };
     const struct runtime_config config = {
         .loop = agent->loop,

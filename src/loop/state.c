@@ -126,6 +126,7 @@ void state_persist(struct agent *agent, const struct effect *effect)
     else
         disk_batch_delete(agent->filling, table, effect->key);
     agent->filling_sequence = effect->sequence;
+    agent->filling_urgent = agent->filling_urgent || effect->table != EFFECT_TABLE_MEMBER;
 }
 
 static void commit_in_worker(uv_work_t *work)
@@ -172,10 +173,25 @@ static void start_commit(struct agent *agent)
     ASSERT(uv_queue_work(agent->loop, &agent->commit_work, commit_in_worker, commit_done) == 0);
 }
 
+static void on_gathered(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    agent->filling_urgent = true;
+    state_commit(agent);
+}
+
+/* What is known of other members is nobody's promise, and comes in swarms: it waits for company. */
 void state_commit(struct agent *agent)
 {
     if (agent->committing || disk_batch_count(agent->filling) == 0)
         return;
+    if (!agent->filling_urgent && !agent->closing) {
+        if (!uv_is_active((uv_handle_t *)&agent->commit_gather))
+            (void)uv_timer_start(&agent->commit_gather, on_gathered, COMMIT_GATHER_MS, 0);
+        return;
+    }
+    agent->filling_urgent = false;
+    (void)uv_timer_stop(&agent->commit_gather);
     struct disk_batch *batch = agent->filling;
     agent->filling = agent->writing;
     agent->writing = batch;

@@ -54,7 +54,21 @@ static void host_name(const char *pod_id, char name[static IFNAMSIZ])
     snprintf(name, IFNAMSIZ, "sh%013llx", (unsigned long long)(hash >> 12));
 }
 
-static int make_pair(struct podnet *podnet, int netns_fd, const char *pod_id, struct error *error)
+/* Of the pod's address: whoever has talked with the one that had it before still sends to the right
+ * place. With one by chance, the node itself did not reach a restarted pod until its neighbour
+ * entry had aged, half a minute. */
+static void set_hardware_address(struct rtnl_link *peer, uint32_t ip)
+{
+    const uint8_t bytes[6] = {
+        0x02, 0x73, (uint8_t)(ip >> 24), (uint8_t)(ip >> 16), (uint8_t)(ip >> 8), (uint8_t)ip};
+    struct nl_addr *address = nl_addr_build(AF_LLC, bytes, sizeof(bytes));
+    ASSERT(address != NULL);
+    rtnl_link_set_addr(peer, address);
+    nl_addr_put(address);
+}
+
+static int make_pair(struct podnet *podnet, int netns_fd, const char *pod_id, uint32_t ip,
+                     struct error *error)
 {
     char name[IFNAMSIZ];
     struct rtnl_link *link = rtnl_link_veth_alloc();
@@ -68,6 +82,7 @@ static int make_pair(struct podnet *podnet, int netns_fd, const char *pod_id, st
     struct rtnl_link *peer = rtnl_link_veth_get_peer(link);
     rtnl_link_set_name(peer, POD_INTERFACE);
     rtnl_link_set_ns_fd(peer, netns_fd);
+    set_hardware_address(peer, ip);
     if (podnet->mtu > 0)
         rtnl_link_set_mtu(peer, podnet->mtu);
     int code = rtnl_link_add(podnet->socket, link, NLM_F_CREATE | NLM_F_EXCL);
@@ -174,8 +189,9 @@ int podnet_attach(void *user, int netns_fd, const char *pod_id, const struct add
     int result = -1;
     uint32_t offset = choose(podnet, wanted, error);
     struct nl_sock *inside = offset ? open_inside(netns_fd, error) : NULL;
-    if (inside != NULL && make_pair(podnet, netns_fd, pod_id, error) == 0)
-        result = configure(podnet, inside, podnet->network + offset, error);
+    uint32_t ip = podnet->network + offset;
+    if (inside != NULL && make_pair(podnet, netns_fd, pod_id, ip, error) == 0)
+        result = configure(podnet, inside, ip, error);
     if (inside != NULL)
         nl_socket_free(inside);
     if (result < 0 && offset != 0)

@@ -1,6 +1,8 @@
 #include "groups.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
@@ -273,14 +275,40 @@ static bool parent_is_sane(const char *parent)
     return true;
 }
 
-int groups_open(struct groups *groups, const char *parent, struct error *error)
+int groups_init(struct groups *groups, const char *parent, struct error *error)
 {
-    *groups = (struct groups){.hierarchies_count = 0};
+    *groups = (struct groups){.is_open = false};
     if (!parent_is_sane(parent))
         return error_set(error, ERROR_INVALID, "cgroup parent \"%s\" must be a relative path",
                          parent);
     snprintf(groups->parent, sizeof(groups->parent), "%s", parent);
+    return 0;
+}
+
+bool groups_are_left(const struct groups *groups)
+{
+    static const char root[] = "/sys/fs/cgroup";
+    char path[GROUPS_NAME_BYTES_MAX + NAME_MAX + 32];
+    snprintf(path, sizeof(path), "%s/%s", root, groups->parent);
+    bool left = access(path, F_OK) == 0;
+    DIR *dir = opendir(root);
+    struct dirent *entry;
+    while (!left && dir != NULL && (entry = readdir(dir)) != NULL) {
+        snprintf(path, sizeof(path), "%s/%s/%s", root, entry->d_name, groups->parent);
+        left = entry->d_type == DT_DIR && access(path, F_OK) == 0;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return left;
+}
+
+int groups_open(struct groups *groups, struct error *error)
+{
     char name[GROUPS_NAME_BYTES_MAX];
+    if (groups->is_open)
+        return 0;
+    groups->hierarchies_count = 0;
+    groups->unified[0] = '\0';
     if (discover(groups, error) < 0 || enable_controllers(groups, error) < 0 ||
         make_group(groups, groups->parent, true, NULL, 0, error) < 0)
         return -1;
@@ -290,7 +318,8 @@ int groups_open(struct groups *groups, const char *parent, struct error *error)
             fill_cpuset(groups->hierarchies[i].mount, groups->parent, error) < 0)
             return -1;
     group_name(groups, "keeper", NULL, name);
-    return make_group(groups, name, true, NULL, 0, error);
+    groups->is_open = make_group(groups, name, true, NULL, 0, error) == 0;
+    return groups->is_open ? 0 : -1;
 }
 
 void groups_leaf_name(char *text, size_t size_bytes, const char *container, uint32_t attempt)
@@ -301,6 +330,8 @@ void groups_leaf_name(char *text, size_t size_bytes, const char *container, uint
 int groups_make_pod(const struct groups *groups, const char *pod_id, struct error *error)
 {
     char name[GROUPS_NAME_BYTES_MAX];
+    if (!groups->is_open)
+        return error_set(error, ERROR_UNAVAILABLE, "there are no cgroups yet");
     group_name(groups, pod_id, "_pause", name);
     return make_group(groups, name, false, NULL, 0, error);
 }

@@ -30,8 +30,9 @@ struct group_hierarchy {
                      controllers */
 };
 
-/* Immutable after groups_open but for its memory. */
+/* Immutable after groups_open but for its memory; before it, there are no groups. */
 struct groups {
+    bool is_open;
     char parent[GROUPS_NAME_BYTES_MAX];
     char unified[512]; /* mount of the v2 hierarchy; "" when there is none */
     bool unified_only; /* there are no v1 hierarchies */
@@ -39,9 +40,14 @@ struct groups {
     unsigned hierarchies_count;
 };
 
-/* Finds the hierarchies and makes PARENT and PARENT/keeper. ERROR_UNSUPPORTED: no cgroups mounted;
- * ERROR_INVALID: bad parent. */
-int groups_open(struct groups *groups, const char *parent, struct error *error);
+/* Takes the name of the parent, and touches nothing. ERROR_INVALID: a bad one. */
+int groups_init(struct groups *groups, const char *parent, struct error *error);
+/* Whether PARENT may be there already, from an agent before this one; looked for where cgroups are
+ * mounted by custom. Without libcgroup, whose tables are most of a megabyte. */
+bool groups_are_left(const struct groups *groups);
+/* Finds the hierarchies and makes PARENT and PARENT/keeper. Nothing to do when that was done.
+ * ERROR_UNSUPPORTED: no cgroups mounted. */
+int groups_open(struct groups *groups, struct error *error);
 /* Removes PARENT/keeper and, as far as they are empty, PARENT and the groups above it. 1: the
  * keeper is still there. */
 int groups_close_down(struct groups *groups);

@@ -343,12 +343,16 @@ struct link_job {
     struct link link;
     struct error error;
     bool failed;
+    bool unusable; /* no cgroups */
 };
 
 static void run_link(struct worker_job *worker_job)
 {
     struct link_job *job = WORKER_JOB_OWNER(worker_job, struct link_job);
     struct arena arena;
+    job->failed = job->unusable = groups_open(&job->runtime->groups, &job->error) < 0;
+    if (job->unusable)
+        return;
     arena_init(&arena, 0);
     struct link_config config = {.run_dir = job->runtime->run_dir,
                                  .keeper_exe = job->runtime->keeper_exe,
@@ -370,7 +374,11 @@ static void done_link(struct worker_job *worker_job, bool closing)
         runtime_use_link(runtime, job->link.fd);
         work_through(runtime, &job->link.list);
         buf_fini(&job->link.list);
+        runtime_clean_orphans(runtime);
         runtime_check_quit(runtime);
+    } else if (job->unusable && !closing) {
+        if (runtime->callbacks.on_unusable != NULL)
+            runtime->callbacks.on_unusable(runtime->callbacks.user, &job->error);
     } else if (!closing) {
         runtime_problem(runtime, NULL, &job->error);
         deadline_set(&runtime->deadlines, &runtime->link_retry, LINK_RETRY_MS);

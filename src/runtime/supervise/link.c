@@ -228,6 +228,13 @@ static int greet(const struct link_config *config, int dir_fd, int fd,
                      "the keeper was replaced and is of another build again");
 }
 
+bool keeper_link_was_used(const char *run_dir)
+{
+    char path[FS_PATH_BYTES_MAX];
+    snprintf(path, sizeof(path), "%s/keeper", run_dir);
+    return access(path, F_OK) == 0;
+}
+
 int keeper_link_open(const struct link_config *config, struct link *ret_link, struct error *error)
 {
     struct keeper_image image;

@@ -36,6 +36,9 @@ struct link {
  */
 int keeper_link_open(const struct link_config *config, struct link *ret_link, struct error *error);
 
+/* Whether there was a keeper since the machine started, as far as the run directory knows. */
+bool keeper_link_was_used(const char *run_dir);
+
 /* Asks for an end and waits until the keeper has gone (bounded). For shutting down; the connection
  * is closed. */
 int keeper_link_quit(int fd, struct error *error);

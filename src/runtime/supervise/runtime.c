@@ -120,7 +120,12 @@ static void run_open(struct worker_job *worker_job)
     struct open_job *job = WORKER_JOB_OWNER(worker_job, struct open_job);
     struct runtime *runtime = job->runtime;
     struct arena arena;
-    job->failed = groups_open(&runtime->groups, job->cgroup_parent, &job->error) < 0;
+    job->link.fd = -1;
+    job->failed = groups_init(&runtime->groups, job->cgroup_parent, &job->error) < 0;
+    if (job->failed ||
+        (!keeper_link_was_used(runtime->run_dir) && !groups_are_left(&runtime->groups)))
+        return;
+    job->failed = groups_open(&runtime->groups, &job->error) < 0;
     if (job->failed)
         return;
     arena_init(&arena, 0);
@@ -225,8 +230,11 @@ static void orphans_done(struct worker_job *worker_job, bool closing)
     mem_free(job);
 }
 
-static void clean_orphans(struct runtime *runtime)
+void runtime_clean_orphans(struct runtime *runtime)
 {
+    if (runtime->orphans_cleaned || !runtime->groups.is_open)
+        return;
+    runtime->orphans_cleaned = true;
     struct orphan_job *job = MEM_NEW(struct orphan_job);
     *job =
         (struct orphan_job){.job = {.run = find_orphans, .done = orphans_done}, .runtime = runtime};
@@ -330,7 +338,7 @@ static int open_all(struct runtime *runtime, const char *cgroup_parent, struct e
         return -1;
     job.job.run = reserve_addresses;
     worker_run_now(&runtime->worker, &job.job);
-    clean_orphans(runtime);
+    runtime_clean_orphans(runtime);
     deadline_set(&runtime->deadlines, &runtime->first_turn, 0);
     deadline_set(&runtime->deadlines, &runtime->warm_turn, RUNTIME_WARM_UP_MS);
     return 0;
@@ -411,7 +419,7 @@ static void run_quit(struct worker_job *worker_job)
 {
     struct quit_job *job = WORKER_JOB_OWNER(worker_job, struct quit_job);
     shelf_empty_trash(job->runtime->data_dir);
-    for (int tries = 0; tries < ORPHAN_TRIES_MAX; tries++) {
+    for (int tries = 0; job->runtime->groups.is_open && tries < ORPHAN_TRIES_MAX; tries++) {
         if (groups_close_down(&job->runtime->groups) == 0)
             return;
         uv_sleep(ORPHAN_WAIT_MS);

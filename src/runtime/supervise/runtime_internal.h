@@ -185,6 +185,7 @@ struct runtime {
     struct deadline first_turn;
     struct deadline quit_turn;
     struct deadline warm_turn;
+    bool orphans_cleaned;
     bool warm; /* the usual filter is compiled, or will be before what is posted next */
 };
 
@@ -294,6 +295,8 @@ void status_fill(const struct pod_life *pod, struct runtime_status *ret_status);
 struct pod_life *runtime_find(const struct runtime *runtime, const char *id);
 void runtime_problem(struct runtime *runtime, const char *pod_id, const struct error *error);
 void runtime_check_quit(struct runtime *runtime);
+/* Once the groups are open; again: nothing. */
+void runtime_clean_orphans(struct runtime *runtime);
 /* Before a pod begins: a keeper is there, or is being looked for, ahead of the pod's jobs. */
 void runtime_warm_up(struct runtime *runtime);
 /* Takes over a socket to a keeper that has said hello. */

@@ -76,10 +76,14 @@ struct runtime_callbacks {
      * written, a keeper that died. `pod_id` may be NULL. For the log and for events. May be NULL.
      */
     void (*on_problem)(void *user, const char *pod_id, const struct error *error);
+    /* No pod can ever run here: no cgroups, or none may be made. Not from runtime_open, which
+     * fails itself where it finds that out. May be NULL. */
+    void (*on_unusable)(void *user, const struct error *error);
 };
 
 /*
- * Takes the lock on the data dir, finds or starts the keeper, and reads what runs. Blocks up to a
+ * Takes the lock on the data dir, finds the keeper that may be there, and reads what runs. Cgroups
+ * and a keeper are made for the first pod, or after some seconds. Blocks up to a
  * few seconds only when a keeper hangs. ERROR_UNAVAILABLE: another agent has it. The strings of
  * `config` are copied.
  */
