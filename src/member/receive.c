@@ -85,6 +85,18 @@ static void compare_record(struct member_table *table, uint32_t slot, uint64_t g
         stranger_note(table, value->node, ask_node, ask_address, NULL, 0);
 }
 
+/* The sender is not who asks: whoever asks shall not have to believe it. */
+static void prove_answer(const struct member_table *table, uint64_t challenge,
+                         uint8_t proof[static SIGNER_SIGNATURE_BYTES], struct wire_ack *ack)
+{
+    uint8_t statement[ANSWER_BYTES];
+    if (table->signer.sign == NULL)
+        return;
+    answer_statement(ack->subject, challenge, statement);
+    table->signer.sign(table->signer.context, (struct bytes){statement, sizeof(statement)}, proof);
+    ack->proof = (struct bytes){proof, SIGNER_SIGNATURE_BYTES};
+}
+
 static enum member_verdict receive_ping(struct member_table *table, uint64_t from_node,
                                         const struct address *from_address, enum member_via via,
                                         const struct wire_ping *ping, struct member_output *output)
@@ -103,6 +115,9 @@ static enum member_verdict receive_ping(struct member_table *table, uint64_t fro
     ack.has_coordinate = ping->locate;
     if (ping->locate)
         ack.coordinate = coordinate_to_wire(&table->coordinate.own);
+    uint8_t proof[SIGNER_SIGNATURE_BYTES];
+    if (ping->challenge != 0)
+        prove_answer(table, ping->challenge, proof, &ack);
     struct buf *buf = send_begin(table);
     if (ping->suspected || ping->target == 0 || slot == SLOT_NONE)
         send_put_self(table, buf);
@@ -163,6 +178,18 @@ static void take_answer(struct member_table *table, uint32_t slot, const struct 
     alive_sign(table, slot, true, output);
 }
 
+static bool is_proven(const struct member_table *table, const struct entry *entry,
+                      uint64_t challenge, const struct wire_ack *ack)
+{
+    uint8_t statement[ANSWER_BYTES];
+    if (table->signer.verify == NULL)
+        return true;
+    answer_statement(ack->subject, challenge, statement);
+    return table->signer.verify(table->signer.context, ack->subject,
+                                entry->record->value.public_key,
+                                (struct bytes){statement, sizeof(statement)}, ack->proof);
+}
+
 /* Somebody we asked says that it answered. */
 static enum member_verdict take_relayed(struct member_table *table, const struct wire_ack *ack,
                                         struct member_output *output)
@@ -174,6 +201,10 @@ static enum member_verdict take_relayed(struct member_table *table, const struct
         return MEMBER_NOT_FOR_US;
     if (inquiry->kind != INQUIRY_PROBE && inquiry->kind != INQUIRY_CONTACT)
         return MEMBER_NOT_FOR_US;
+    if (!is_proven(table, roster_at(&table->roster, slot), inquiry->relay_challenge, ack)) {
+        table->stats.forgeries++;
+        return MEMBER_FORGED;
+    }
     entry_peer(roster_at(&table->roster, slot))->heard_boot_ms = table->now_boot_ms;
     alive_sign(table, slot, true, output);
     return MEMBER_OK;

@@ -1,9 +1,21 @@
 /* Pings that we carry out for others (SWIM 3.1), with a nack when there is no answer in time
  * (Lifeguard 4.1), so that the requester can tell a silent target from its own bad connection.
  * proto/gossip.md 4.3. */
+#include <string.h>
+
 #include "table.h"
 
 #define KEPT_TIMEOUTS 3u /* a late answer is still good news */
+
+void answer_statement(uint64_t subject, uint64_t challenge,
+                      uint8_t ret_statement[static ANSWER_BYTES])
+{
+    memcpy(ret_statement, "answer", 6);
+    for (int i = 0; i < 8; i++) {
+        ret_statement[6 + i] = (uint8_t)(subject >> (56 - 8 * i));
+        ret_statement[14 + i] = (uint8_t)(challenge >> (56 - 8 * i));
+    }
+}
 
 static void nack(struct member_table *table, uint64_t node, const struct address *address,
                  uint32_t seq, struct member_output *output)
@@ -62,7 +74,8 @@ enum member_verdict relay_request(struct member_table *table, uint64_t from_node
     struct wire_ping ping = {.seq = relay->seq_ours,
                              .target = request->target,
                              .generation = self_value(table)->generation,
-                             .view = table->roster.view_hash};
+                             .view = table->roster.view_hash,
+                             .challenge = request->challenge};
     wire_put_ping(buf, &ping);
     send_message(table, request->target, &address, MEMBER_VIA_DATAGRAM, buf, true, output);
     return MEMBER_OK;
@@ -79,7 +92,8 @@ bool relay_ack(struct member_table *table, uint64_t node, const struct wire_ack 
         struct wire_ack forwarded = {.seq = relay->seq_theirs,
                                      .subject = node,
                                      .generation = ack->generation,
-                                     .incarnation = ack->incarnation};
+                                     .incarnation = ack->incarnation,
+                                     .proof = ack->proof};
         struct buf *buf = send_begin(table);
         wire_put_ack(buf, &forwarded);
         send_message(table, relay->requester, &relay->requester_address, MEMBER_VIA_DATAGRAM, buf,

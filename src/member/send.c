@@ -102,8 +102,13 @@ void send_ping_requests(struct member_table *table, struct inquiry *inquiry,
         count = member_pick(table, INDIRECT_MAX, entry_node(entry), NULL, NULL, relays);
     struct address address = record_address(entry->record);
     struct wire_ping_request request = {
-        .seq = ++table->seq, .target = entry_node(entry), .address = address_to_wire(&address)};
+        .seq = ++table->seq,
+        .target = entry_node(entry),
+        .address = address_to_wire(&address),
+        .challenge = prng_next(&table->prng) | 1,
+    };
     inquiry->relay_seq = request.seq;
+    inquiry->relay_challenge = request.challenge;
     for (size_t i = 0; i < count; i++) {
         struct buf *buf = send_begin(table);
         wire_put_ping_request(buf, &request);

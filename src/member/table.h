@@ -40,6 +40,7 @@ struct inquiry {
     uint32_t seq_first, seq_last; /* of our own pings */
     uint32_t seq_refused;         /* of the last one that was refused */
     uint32_t relay_seq;           /* of the ping requests */
+    uint64_t relay_challenge;
     uint32_t pings_count;
     uint32_t relays_count;
     uint32_t nacks_count;
@@ -77,6 +78,12 @@ struct relay {
     uint32_t timeout_ms;
     bool nacked;
 };
+
+#define ANSWER_BYTES 22
+/* What a member signs to show a third that it answered (proto/gossip.md 4.3). No record begins like
+ * this. */
+void answer_statement(uint64_t subject, uint64_t challenge,
+                      uint8_t ret_statement[static ANSWER_BYTES]);
 
 /* A node of which we have no record, or an older one than an accusation cites: asked for, and the
  * accusation kept. */

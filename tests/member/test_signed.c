@@ -308,6 +308,67 @@ START_TEST(test_only_a_signed_record_of_a_twin_stops_a_member)
 }
 END_TEST
 
+#define SUBJECT 4
+
+/* Whoever is asked to ping the subject says at once that it answered, with its signature of a
+ * question that was asked before. */
+static bool answer_for_it(struct cluster *cluster, size_t from, size_t to, struct bytes payload)
+{
+    static const uint8_t other_question[] = "answer";
+    struct wire_arena arena;
+    struct wire_message message;
+    size_t consumed_bytes = 0;
+    bool asked = false;
+    wire_arena_init(&arena, 65536);
+    while (payload.size_bytes > 0 &&
+           wire_message_decode(payload, &arena, &message, &consumed_bytes) == WIRE_OK) {
+        payload.data += consumed_bytes;
+        payload.size_bytes -= consumed_bytes;
+        if (message.type != WIRE_MESSAGE_PING_REQUEST ||
+            message.as.ping_request.target != cluster->hosts[SUBJECT].id)
+            continue;
+        uint8_t proof[SIGNER_SIGNATURE_BYTES];
+        struct signer signer = cluster->hosts[SUBJECT].signer;
+        struct wire_message lie = {.type = WIRE_MESSAGE_ACK};
+        lie.as.ack = (struct wire_ack){.seq = message.as.ping_request.seq,
+                                       .subject = cluster->hosts[SUBJECT].id,
+                                       .generation = cluster->hosts[SUBJECT].generation};
+        signer.sign(signer.context, (struct bytes){other_question, sizeof(other_question) - 1},
+                    proof);
+        lie.as.ack.proof = (struct bytes){proof, sizeof(proof)};
+        cluster_inject(cluster, to, from, &lie);
+        asked = true;
+    }
+    wire_arena_fini(&arena);
+    return !asked;
+}
+
+/* Fails without: is_proven in take_relayed (receive.c). */
+START_TEST(test_nobody_answers_for_the_dead)
+{
+    struct cluster *cluster = cluster_of_signed(5, 6);
+    cluster->on_datagram = answer_for_it;
+    cluster_kill_host(cluster, SUBJECT);
+    uint64_t took_ms = cluster_wait_status_everywhere(cluster, SUBJECT, MEMBER_DEAD, 10000);
+    ck_assert_uint_ne(took_ms, NEVER_MS);
+    cluster_free(cluster);
+}
+END_TEST
+
+/* Fails without: prove_answer (receive.c). */
+START_TEST(test_relays_prove_that_it_answered)
+{
+    struct cluster *cluster = cluster_of_signed(5, 7);
+    cluster_block(cluster, 0, SUBJECT, true);
+    cluster_block(cluster, SUBJECT, 0, true);
+    cluster_clear_changes(cluster);
+    cluster_run(cluster, 30000);
+    ck_assert_uint_eq(cluster_count_changes(cluster, SUBJECT, MEMBER_SUSPECT), 0);
+    ck_assert(cluster_sees(cluster, 0, SUBJECT, MEMBER_ALIVE));
+    cluster_free(cluster);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("member_signed");
@@ -322,6 +383,8 @@ int main(void)
     tcase_add_test(tcase, test_a_record_is_verified_once_however_often_it_comes);
     tcase_add_test(tcase, test_a_member_that_accuses_everybody_kills_nobody);
     tcase_add_test(tcase, test_only_a_signed_record_of_a_twin_stops_a_member);
+    tcase_add_test(tcase, test_nobody_answers_for_the_dead);
+    tcase_add_test(tcase, test_relays_prove_that_it_answered);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
