@@ -34,6 +34,9 @@
  * milliseconds; and no sooner than after this, so that what comes in bulk keeps its buffers. */
 #define TIDY_BYTES ((size_t)1 << 20)
 #define TIDY_MS    10000
+/* When the program's pages are let go: after the start, and of what came up since. */
+#define TIDY_FIRST_MS 10000
+#define TIDY_AGAIN_MS 60000
 /* How long clients wait at the door for an agent that cannot catch up with its peers. */
 #define SYNC_WAIT_MS 3000
 
@@ -116,6 +119,7 @@ struct agent {
     bool stepping;
     size_t passed_bytes; /* in events and answers, since the heap was tidied */
     boot_ms_t tidied_boot_ms;
+    boot_ms_t program_tidy_boot_ms; /* when the program's pages are let go next; 0: not set */
     uv_timer_t brain_timer;
     struct deferred *deferred;
     size_t deferred_count, deferred_capacity;
