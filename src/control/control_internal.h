@@ -151,6 +151,7 @@ struct slot_claims {
     struct held own_other; /* a second one of ours (old beside new) */
     uint64_t own_newest;   /* generation of our newest claim, stopping ones included */
     uint32_t count;        /* claims of all nodes, stopping ones included */
+    uint32_t running;      /* those that are not stopping */
     bool old;              /* some claim has another than the current template */
     bool current;          /* some claim has the current template and is not stopping */
     bool available;        /* some claim is available (Ready long enough), of any template */

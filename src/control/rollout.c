@@ -64,7 +64,7 @@ static void stop_old(const struct scene *scene, const struct control_workload *w
 void rollout_advance(const struct scene *scene, struct control_workload *workload,
                      const struct rollout *rollout, const struct slot_claims *claims)
 {
-    uint32_t place = 0;          /* among the slots that are not done */
+    uint32_t place = 0;          /* among the slots that are not done, or have two pods still */
     uint32_t serving_before = 0; /* old ones that may stop just now */
     uint32_t broken_before = 0;
     if (rollout->paused || scene->view->leaving || disk_is_stuck(scene))
@@ -72,8 +72,10 @@ void rollout_advance(const struct scene *scene, struct control_workload *workloa
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         const struct slot_claims *slot = &claims[i];
         const struct claim_terms terms = {.rank = slot->own.rank};
-        if (slot->done)
+        if (slot->done) {
+            place += slot->running > 1; /* the old pod, elsewhere, has not heard of it yet */
             continue;
+        }
         if (must_advance(scene, slot, workload)) {
             bool surges = slot->available && place < rollout->surge;
             bool beside = surges && pod_claim_current(scene, workload, i, &terms);

@@ -33,6 +33,7 @@ static void note_claim(const struct collection *collection, struct slot_claims *
     bool available =
         held_available(held, spec->min_ready_seconds, scene->view->now.wall_ms, &in_ms);
     slot->count++;
+    slot->running += !stopping;
     if (!slot->newest.present || held->object_generation > slot->newest.object_generation)
         slot->newest = *held;
     if (!slot->best.present || held_better(held, &slot->best, spec->template_hash))

@@ -69,6 +69,35 @@ START_TEST(without_room_beside_the_new_pod_starts_elsewhere)
 }
 END_TEST
 
+/* The new pod is on another node than the old one, whose holder has not heard that it is Ready: a
+ * slot with two pods takes a place of the surge, done or not. Found by the simulator. Mutation: in
+ * rollout_advance(), a slot that is done takes none. */
+START_TEST(the_next_slot_waits_for_the_old_pod_elsewhere)
+{
+    struct world_spec spec = {.replicas = 3, .image = 1, .cpu = "2500m", .strategy = SURGE_1};
+    size_t holder = 0;
+    world_apply(&world, 0, &spec);
+    world_run(&world, 1000);
+    ck_assert_ptr_nonnull(world_claim_of_slot(&world, 0, 0, &holder));
+    world_watch(&world);
+    spec.image = 2;
+    world_apply(&world, 0, &spec);
+    for (int i = 0; i < 10000 && world_count(&world, 2, SIZE_MAX).pods == 0; i++)
+        world_run(&world, 1);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).pods, 1);
+    ck_assert_uint_eq(world_count(&world, 2, holder).pods, 0);
+    world.lost_news[holder] = true;
+    world_run(&world, 5000);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 1);
+    ck_assert_uint_eq(world_count(&world, 1, holder).pods, 1);
+    ck_assert_uint_eq(world.pods_max, 4);
+    world.lost_news[holder] = false;
+    world_run(&world, 60000);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 3);
+    ck_assert_uint_eq(world.pods_max, 4);
+}
+END_TEST
+
 START_TEST(without_room_anywhere_the_old_pods_serve_on)
 {
     for (int image = 1; image <= 2; image++) {
@@ -229,6 +258,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, stays_within_surge_and_unavailable, 0, count);
     tcase_add_test(tcase, without_room_beside_the_new_pod_starts_elsewhere);
+    tcase_add_test(tcase, the_next_slot_waits_for_the_old_pod_elsewhere);
     tcase_add_test(tcase, without_room_anywhere_the_old_pods_serve_on);
     tcase_add_loop_test(tcase, late_news_overshoot_nothing, 0, count);
     tcase_add_test(tcase, counts_what_is_missing_already);
