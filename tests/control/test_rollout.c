@@ -76,6 +76,8 @@ START_TEST(the_next_slot_waits_for_the_old_pod_elsewhere)
 {
     struct world_spec spec = {.replicas = 3, .image = 1, .cpu = "2500m", .strategy = SURGE_1};
     size_t holder = 0;
+    world_fini(&world);
+    world_init(&world, 6); /* room for the new pods of two slots */
     world_apply(&world, 0, &spec);
     world_run(&world, 1000);
     ck_assert_ptr_nonnull(world_claim_of_slot(&world, 0, 0, &holder));
