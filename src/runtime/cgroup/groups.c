@@ -331,7 +331,8 @@ int groups_make_pod(const struct groups *groups, const char *pod_id, struct erro
 {
     char name[GROUPS_NAME_BYTES_MAX];
     if (!groups->is_open)
-        return error_set(error, ERROR_UNAVAILABLE, "there are no cgroups yet");
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "its cgroups are not made yet; it is tried again");
     group_name(groups, pod_id, "_pause", name);
     return make_group(groups, name, false, NULL, 0, error);
 }

@@ -181,7 +181,9 @@ void runtime_warm_up(struct runtime *runtime)
 
 static void on_warm_turn(void *user)
 {
-    runtime_warm_up(user);
+    struct runtime *runtime = user;
+    if (!runtime->quitting) /* a keeper started now would outlive us */
+        runtime_warm_up(runtime);
 }
 
 /* Groups of pods that no record knows: a crash between the two, or a data dir that was wiped. */
