@@ -133,6 +133,7 @@ struct scene {
 struct held {
     bool present;
     bool ready;
+    bool instead;
     enum wire_claim_state state;
     uint8_t pod_uid[16];
     uint64_t node;
@@ -143,6 +144,9 @@ struct held {
     uint32_t rank;
 };
 
+/* In the place of a node's id: several nodes. */
+#define NODES_DIFFER UINT64_MAX
+
 /* All claims of one slot that count, as collected at the start of an evaluation. */
 struct slot_claims {
     struct held best;      /* by held_better */
@@ -152,6 +156,9 @@ struct slot_claims {
     uint64_t own_newest;   /* generation of our newest claim, stopping ones included */
     uint32_t count;        /* claims of all nodes, stopping ones included */
     uint32_t running;      /* those that are not stopping */
+    uint64_t old_node;     /* of the available pod of another template; 0: none */
+    uint64_t current_node; /* of the pod of the current template that is not stopping; 0: none */
+    bool instead;          /* that one's old pod was stopped first */
     bool old;              /* some claim has another than the current template */
     bool current;          /* some claim has the current template and is not stopping */
     bool available;        /* some claim is available (Ready long enough), of any template */
@@ -172,6 +179,7 @@ struct claim_terms {
     uint32_t rank;              /* of this node in the slot's chain */
     bool round;                 /* intent first, for one claim round; else it starts at once */
     bool decline_if_full;       /* tell the others why not */
+    bool instead;               /* the pod that it follows here was stopped for it */
     const uint64_t *tell_first; /* nodes that hear of it before all others */
     size_t tell_first_count;
 };
@@ -282,6 +290,8 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
  * over. */
 void offer_elsewhere(const struct scene *scene, struct control_workload *workload,
                      uint32_t ordinal);
+/* An offer of the slot is out and may still be taken; the workload is due when that is over. */
+bool offer_is_out(const struct scene *scene, struct control_workload *workload, uint32_t ordinal);
 /* Those of slots that have a pod of the current template are over; all, when `claims` is NULL. */
 void offers_forget(struct control_workload *workload, const struct slot_claims *claims);
 
@@ -299,6 +309,10 @@ struct rollout rollout_of(const struct control_workload *workload,
 /* Whether a slot that serves nobody gets the current template now, when `broken_before` such slots
  * without a pod of the current template stand before it. */
 bool rollout_may_renew(const struct rollout *rollout, uint32_t broken_before);
+/* The available old pod and the new one are on one node, which knows of both: the old one does not
+ * stop before the new one is available. The holder of an old one may not have heard yet of a new
+ * one elsewhere. */
+bool slot_stands_beside(const struct slot_claims *slot);
 /* A slot that serves nobody and has no pod of the current template. */
 bool slot_is_broken(const struct slot_claims *slot);
 void rollout_advance(const struct scene *scene, struct control_workload *workload,

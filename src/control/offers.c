@@ -112,8 +112,7 @@ static void count_outstanding(const struct scene *scene, const struct control_wo
     }
 }
 
-static bool awaits_answer(const struct scene *scene, struct control_workload *workload,
-                          uint32_t ordinal)
+bool offer_is_out(const struct scene *scene, struct control_workload *workload, uint32_t ordinal)
 {
     const struct control_offer offer = offer_of(workload, ordinal);
     if (offer.offered_boot_ms == BOOT_MS_NEVER)
@@ -163,7 +162,7 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
     count_outstanding(scene, workload, claims, &plan);
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         if (claims[i].count > 0 || workload->slots[i].was_claimed ||
-            awaits_answer(scene, workload, i))
+            offer_is_out(scene, workload, i))
             continue;
         const struct control_offer offer = offer_of(workload, i);
         bool again = offer.offered_boot_ms != BOOT_MS_NEVER;
@@ -189,7 +188,7 @@ void offers_make(const struct scene *scene, struct control_workload *workload,
 void offer_elsewhere(const struct scene *scene, struct control_workload *workload, uint32_t ordinal)
 {
     uint64_t self = scene->control->config.node;
-    if (awaits_answer(scene, workload, ordinal))
+    if (offer_is_out(scene, workload, ordinal))
         return;
     struct plan plan = {
         .tentative = MEM_NEW_ARRAY(uint64_t, scene->view->members_count),

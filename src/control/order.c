@@ -7,6 +7,7 @@ struct held held_of(const struct wire_claim *claim)
     struct held held = {
         .present = true,
         .ready = claim->ready,
+        .instead = claim->instead,
         .state = claim->state,
         .node = claim->node,
         .template_hash = claim->template_hash,
@@ -24,6 +25,7 @@ struct held held_of_brief(const struct store_claim_brief *claim)
     struct held held = {
         .present = true,
         .ready = claim->ready,
+        .instead = claim->instead,
         .state = claim->state,
         .node = claim->node,
         .template_hash = claim->template_hash,

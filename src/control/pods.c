@@ -198,6 +198,7 @@ bool pod_claim(const struct scene *scene, struct control_workload *workload,
         .created_wall_ms = scene->view->now.wall_ms,
         .workload_key = text_bytes(workload->key),
         .rank = terms->rank,
+        .instead = terms->instead,
         .state = WIRE_CLAIM_STATE_INTENT,
         .has_requests = true,
         .requests = requests_of(spec, devices),
@@ -282,7 +283,7 @@ static void pod_gone(const struct scene *scene, struct control_pod *pod)
     pod_free(control, pod);
     if (again)
         (void)pod_claim_current(scene, workload, ordinal,
-                                &(struct claim_terms){.decline_if_full = true});
+                                &(struct claim_terms){.decline_if_full = true, .instead = true});
 }
 
 void pod_stop(const struct scene *scene, struct control_pod *pod, const char *reason, bool replace)

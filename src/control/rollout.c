@@ -16,6 +16,12 @@
  */
 #include "control_internal.h"
 
+bool slot_stands_beside(const struct slot_claims *slot)
+{
+    return slot->current && slot->current_node != NODES_DIFFER &&
+           slot->current_node == slot->old_node;
+}
+
 bool slot_is_broken(const struct slot_claims *slot)
 {
     return !slot->available && !slot->current;
@@ -82,13 +88,13 @@ void rollout_advance(const struct scene *scene, struct control_workload *workloa
             bool instead = slot->available
                                ? rollout->missing + serving_before < rollout->unavailable
                                : rollout_may_renew(rollout, broken_before);
-            if (!beside && instead)
+            if (!beside && instead && !offer_is_out(scene, workload, i))
                 stop_old(scene, workload, slot);
             else if (surges && !beside)
                 offer_elsewhere(scene, workload, i);
         }
         place++;
-        serving_before += slot->available && !slot->current;
+        serving_before += slot->available && !slot_stands_beside(slot);
         broken_before += slot_is_broken(slot);
     }
 }

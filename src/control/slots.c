@@ -22,6 +22,25 @@ static void note_own(struct slot_claims *slot, const struct held *held, uint64_t
     }
 }
 
+static void note_node(uint64_t *node, uint64_t other)
+{
+    *node = *node == 0 || *node == other ? other : NODES_DIFFER;
+}
+
+static void note_templates(struct slot_claims *slot, const struct held *held, bool current,
+                           bool available)
+{
+    bool stopping = held->state == WIRE_CLAIM_STATE_STOPPING;
+    slot->old = slot->old || !current;
+    if (available && !current)
+        note_node(&slot->old_node, held->node);
+    if (!current || stopping)
+        return;
+    note_node(&slot->current_node, held->node);
+    slot->current = true;
+    slot->instead = slot->instead || held->instead;
+}
+
 static void note_claim(const struct collection *collection, struct slot_claims *slot,
                        const struct held *held)
 {
@@ -38,8 +57,7 @@ static void note_claim(const struct collection *collection, struct slot_claims *
         slot->newest = *held;
     if (!slot->best.present || held_better(held, &slot->best, spec->template_hash))
         slot->best = *held;
-    slot->old = slot->old || !current;
-    slot->current = slot->current || (current && !stopping);
+    note_templates(slot, held, current, available);
     slot->available = slot->available || available;
     slot->done = slot->done || (current && available);
     if (in_ms != UINT64_MAX)
@@ -59,6 +77,13 @@ static bool collect(void *context, const struct store_claim_brief *claim)
     if (claim->ordinal < collection->workload->slots_count)
         note_claim(collection, &collection->slots[claim->ordinal], &held);
     return true;
+}
+
+/* The old pod was stopped for the new one, whose news came first: it serves no more. */
+static void forget_stopped(struct slot_claims *slot)
+{
+    if (slot->instead && slot_stands_beside(slot))
+        slot->available = slot->done;
 }
 
 /* Our pods that nobody wants: the workload is gone or has fewer replicas. */
@@ -269,6 +294,7 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
     struct collection collection = {.scene = scene, .workload = workload, .slots = claims};
     store_each_claim_brief_of(scene->view->store, workload->uid, collect, &collection);
     for (uint32_t i = 0; i < workload->slots_count; i++) {
+        forget_stopped(&claims[i]);
         yield_surplus(scene, &claims[i], &claims[i].own_other);
         yield_surplus(scene, &claims[i], &claims[i].own);
         start_matured(scene, workload, &claims[i]);

@@ -91,6 +91,9 @@ static struct store_claim_brief brief_of(const struct store *store, const struct
         case 20:
             brief.rank = (uint32_t)wire_peek_unsigned(&peek);
             break;
+        case 21:
+            brief.instead = wire_peek_unsigned(&peek) != 0;
+            break;
         default:
             wire_peek_skip(&peek);
         }

@@ -466,6 +466,9 @@ static void deliver(struct world *world, struct world_node *node, struct bytes p
         ck_assert_int_eq(wire_message_decode(payload, &arena, &message, &consumed_bytes), WIRE_OK);
         payload.data += consumed_bytes;
         payload.size_bytes -= consumed_bytes;
+        if (world->is_lost != NULL &&
+            world->is_lost(world, (size_t)(node - world->nodes), &message))
+            continue;
         if (message.type == WIRE_MESSAGE_OFFER) {
             struct control_output output = output_of(&port);
             struct control_view view = view_of(world, node);

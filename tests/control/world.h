@@ -56,6 +56,9 @@ struct world {
     bool broken[WORLD_BROKEN_MAX]; /* pods of i:NUMBER never become Ready */
     bool disk_stuck[WORLD_NODES_MAX];
     bool lost_news[WORLD_NODES_MAX]; /* what is sent to it waits until this is false */
+    /* What it says true of is lost for good; NULL: nothing is. */
+    bool (*is_lost)(const struct world *world, size_t to, const struct wire_message *message);
+    size_t judged; /* for its use */
     uint8_t workload_uid[16];
     uint32_t pods_started;
     uint32_t claims_erased; /* from a disk: the pod is released */

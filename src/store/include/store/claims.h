@@ -81,6 +81,7 @@ struct store_claim_brief {
     uint32_t ordinal;
     enum wire_claim_state state;
     bool ready;
+    bool instead;
     uint32_t rank;
     uint64_t object_generation, template_hash;
     wall_ms_t created_wall_ms, ready_wall_ms;
