@@ -49,6 +49,7 @@ struct request {
     struct buf content_type;
     struct buf body;
     bool too_large;
+    bool not_text; /* its URL, decoded, is not UTF-8, or holds a NUL */
     bool keep_alive;
 };
 

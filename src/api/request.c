@@ -4,6 +4,7 @@
 
 #include "api_internal.h"
 #include "base/memory.h"
+#include "wire/codec.h"
 
 void request_clear(struct request *request)
 {
@@ -29,8 +30,9 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* RFC 3986 2.1; '+' is a space in queries. */
-static char *decode(const char *text, size_t size_bytes, bool query)
+/* RFC 3986 2.1; '+' is a space in queries. What comes out must be text: it is looked up, sent to
+ * peers and said in answers. */
+static char *decode(struct request *request, const char *text, size_t size_bytes, bool query)
 {
     char *decoded = mem_alloc(size_bytes + 1, 1);
     size_t length = 0;
@@ -43,21 +45,23 @@ static char *decode(const char *text, size_t size_bytes, bool query)
         } else if (c == '+' && query) {
             c = ' ';
         }
-        if (c != '\0')
-            decoded[length++] = c;
+        decoded[length++] = c;
     }
+    bool is_text = wire_is_text((struct bytes){(const uint8_t *)decoded, length});
+    request->not_text = request->not_text || !is_text;
     return decoded;
 }
 
 void request_take_path(struct request *request, const char *path, size_t size_bytes)
 {
-    request->path = decode(path, size_bytes, false);
+    request->path = decode(request, path, size_bytes, false);
     const char *end = path + size_bytes;
     while (path < end && request->parts_count < PATH_PARTS_MAX) {
         const char *slash = memchr(path, '/', (size_t)(end - path));
         const char *stop = slash != NULL ? slash : end;
         if (stop > path)
-            request->parts[request->parts_count++] = decode(path, (size_t)(stop - path), false);
+            request->parts[request->parts_count++] =
+                decode(request, path, (size_t)(stop - path), false);
         path = stop + 1;
     }
 }
@@ -71,9 +75,10 @@ void request_take_query(struct request *request, const char *query, size_t size_
         const char *equals = memchr(query, '=', (size_t)(stop - query));
         const char *name_end = equals != NULL ? equals : stop;
         struct query *item = &request->queries[request->queries_count++];
-        item->name = decode(query, (size_t)(name_end - query), true);
-        item->value =
-            equals != NULL ? decode(equals + 1, (size_t)(stop - equals - 1), true) : mem_strdup("");
+        item->name = decode(request, query, (size_t)(name_end - query), true);
+        item->value = equals != NULL
+                          ? decode(request, equals + 1, (size_t)(stop - equals - 1), true)
+                          : mem_strdup("");
         query = stop + 1;
     }
 }

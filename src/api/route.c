@@ -41,7 +41,8 @@ static bool resource_of(const struct request *request, struct resource_path *pat
 void route_headers(struct api_connection *connection)
 {
     const struct request *request = &connection->request;
-    if (request->method == HTTP_POST && is(request, 0, "shoal") && is(request, 2, "images"))
+    if (request->method == HTTP_POST && !request->not_text && is(request, 0, "shoal") &&
+        is(request, 2, "images"))
         images_load_begin(connection);
 }
 
@@ -86,6 +87,9 @@ void route(struct api_connection *connection)
     if (request->too_large) {
         respond_failure(connection, 413, "RequestEntityTooLarge", NULL,
                         "a request body is at most %zu bytes", API_BODY_BYTES_MAX);
+    } else if (request->not_text) {
+        respond_failure(connection, 400, "BadRequest", NULL,
+                        "the URL is not UTF-8 where it is %%-encoded, or holds a NUL");
     } else if (is(request, 0, "metrics") && request->parts_count == 1 &&
                request->method == HTTP_GET) {
         metrics_handle(connection);

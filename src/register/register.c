@@ -253,8 +253,8 @@ static bool is_valid(const struct register_request *request)
     if (request->key.size_bytes > REGISTER_KEY_BYTES_MAX ||
         (request->key.size_bytes == 0 && !lists) ||
         request->body.size_bytes > REGISTER_BODY_BYTES_MAX ||
-        request->holder.size_bytes > REGISTER_HOLDER_BYTES_MAX ||
-        (!lists && is_roster_key(request->key)))
+        request->holder.size_bytes > REGISTER_HOLDER_BYTES_MAX || !wire_is_text(request->key) ||
+        !wire_is_text(request->holder) || (!lists && is_roster_key(request->key)))
         return false;
     bool wants = request->verb == REGISTER_ACQUIRE ||
                  (request->verb == REGISTER_REPLACE && request->holder.size_bytes > 0);
@@ -277,9 +277,10 @@ void registers_submit(struct registers *registers, struct instant now,
     enter(registers, now, output);
     struct operation *operation = NULL;
     if (!is_valid(request)) {
-        refuse_request(registers, request->id, REGISTER_INVALID,
-                       "a key has 1 to 253 bytes, a value at most 512, a holder 1 to 128, a lease "
-                       "1 to 600 seconds");
+        refuse_request(
+            registers, request->id, REGISTER_INVALID,
+            "a key has 1 to 253 bytes of UTF-8, a value at most 512, a holder 1 to 128 of "
+            "UTF-8, a lease 1 to 600 seconds");
     } else if ((operation = operation_new(registers, (int)request->verb, request->key,
                                           request->body, request->timeout_ms)) == NULL) {
         refuse_request(registers, request->id, REGISTER_LIMIT,

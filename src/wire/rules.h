@@ -5,8 +5,6 @@
 
 #include "wire/codec.h"
 
-/* UTF-8 as RFC 3629 has it (shortest forms, no surrogates, at most U+10FFFF), without NUL. */
-bool wire_is_text(struct bytes text);
 bool wire_is_zero(const uint8_t *data, size_t size_bytes);
 bool wire_bytes_equal(struct bytes a, struct bytes b);
 

@@ -111,6 +111,8 @@ static const struct {
     {"DELETE", LEASES "/a", NULL, 405},
     {"GET", LEASES "?watch=true", NULL, 405},
     {"GET", "/apis/coordination.k8s.io/v1/leases/a", NULL, 404},
+    {"GET", LEASES "/%ec", NULL, 400}, /* found by fuzzing: it ended the agent */
+    {"GET", LEASES "/a%00", NULL, 400},
     {"GET", "/apis/coordination.k8s.io/v1/namespaces/default/others", NULL, 404},
     {"POST", "/shoal/v1/roster/reset", NULL, 400},
 };

@@ -352,6 +352,8 @@ START_TEST(what_breaks_a_limit_is_refused)
     ck_outcome(group_write(group, 0, large, "a", -1), REGISTER_INVALID);
     ck_outcome(group_write(group, 0, "", "a", -1), REGISTER_INVALID);
     ck_outcome(group_write(group, 0, "roster#1", "a", -1), REGISTER_INVALID);
+    ck_outcome(group_write(group, 0, "a\xec", "a", -1), REGISTER_INVALID);
+    ck_outcome(group_acquire(group, 0, "a", "me\xec", 5000), REGISTER_INVALID);
     ck_outcome(group_acquire(group, 0, "a", large, 5000), REGISTER_INVALID);
     ck_outcome(group_acquire(group, 0, "a", "", 5000), REGISTER_INVALID);
     ck_outcome(group_acquire(group, 0, "a", "me", 999), REGISTER_INVALID);

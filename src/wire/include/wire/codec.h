@@ -44,6 +44,10 @@ enum wire_verdict {
 /* "ok", "truncated", ...; never NULL. */
 const char *wire_verdict_name(enum wire_verdict verdict);
 
+/* UTF-8 as RFC 3629 has it (shortest forms, no surrogates, at most U+10FFFF), without NUL: what a
+ * field of type text may hold. */
+bool wire_is_text(struct bytes text);
+
 /*
  * base/arena for what decoding cannot point at in its input: arrays of list elements. The limit is
  * on outside input, so passing it is a verdict (WIRE_ARENA_FULL), not a broken invariant. One arena
