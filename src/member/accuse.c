@@ -123,6 +123,7 @@ enum member_verdict accuse_receive(struct member_table *table, uint64_t from_nod
     case MEMBER_SUSPECT:
         return against_suspect(table, slot, from_node, accuse, output);
     case MEMBER_DEAD:
+        entry->renewed = entry->renewed && accuse->status != WIRE_MEMBER_STATUS_DEAD;
         if (entry_inquiry(entry) != NULL)
             (void)add_accusers(table, entry_inquiry(entry), from_node, accuse, output);
         return MEMBER_DUPLICATE;
@@ -139,7 +140,7 @@ static bool is_accused(const struct entry *entry)
     const struct inquiry *inquiry = entry_inquiry(entry);
     if (entry->status == MEMBER_ALIVE)
         return inquiry != NULL && inquiry->kind == INQUIRY_VERIFY && inquiry->accusers_count > 0;
-    return entry->status != MEMBER_UNKNOWN;
+    return entry->status != MEMBER_UNKNOWN && !entry->renewed;
 }
 
 bool accuse_put(struct member_table *table, uint32_t slot, struct buf *buf)

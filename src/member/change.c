@@ -75,6 +75,7 @@ void change_alive(struct member_table *table, uint32_t slot, enum member_change 
     if (status_old == MEMBER_DEAD)
         guard_return(table, entry->settled_ms);
     entry->evictable = false;
+    entry->renewed = entry->reborn = false;
     entry->first_met = true;
     struct peer *peer = entry_peer(entry);
     peer->unanswered = 0;
@@ -95,6 +96,12 @@ void change_alive(struct member_table *table, uint32_t slot, enum member_change 
         table->sync_with = 0;
         (void)output_add(output, MEMBER_SYNC_WITH, entry_node(entry));
     }
+}
+
+void change_back(struct member_table *table, uint32_t slot, struct member_output *output)
+{
+    bool reborn = roster_at(&table->roster, slot)->reborn;
+    change_alive(table, slot, reborn ? MEMBER_CHANGE_RESTARTED : MEMBER_CHANGE_REFUTED, output);
 }
 
 void change_suspect(struct member_table *table, uint32_t slot, enum member_change change,
@@ -151,6 +158,7 @@ void change_left(struct member_table *table, uint32_t slot, enum member_change c
     enum member_status status_old = (enum member_status)entry->status;
     inquiry_close(table, slot);
     entry->evictable = true;
+    entry->renewed = entry->reborn = false;
     entry->flaps = 0;
     roster_set_status(&table->roster, slot, MEMBER_LEFT);
     say_changed(table, entry, status_old, change, output);

@@ -38,6 +38,7 @@ static void contact_failed(struct member_table *table, struct inquiry *inquiry,
 {
     struct entry *entry = roster_at(&table->roster, inquiry->slot);
     inquiry->own_failed = true;
+    entry->renewed = false;
     if (entry->status == MEMBER_DEAD && entry->evictable) {
         /* Said again, since it may be about a later life than before: one that came and went while
          * we were away. */

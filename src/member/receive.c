@@ -13,6 +13,10 @@ static void echo_death(struct member_table *table, uint32_t slot, struct member_
     struct peer *peer = entry_peer(roster_at(&table->roster, slot));
     if (table->now_ms - peer->contacted_ms < table->timing.period_ms)
         return;
+    if (roster_at(&table->roster, slot)->renewed) {
+        hasten_contact(table, slot, 0, false);
+        return;
+    }
     peer->contacted_ms = table->now_ms;
     struct buf *buf = send_begin(table);
     send_put_self(table, buf);
@@ -44,7 +48,10 @@ static void alive_sign(struct member_table *table, uint32_t slot, bool answered,
         change_alive(table, slot, MEMBER_CHANGE_ANSWERED, output);
         return;
     case MEMBER_DEAD:
-        echo_death(table, slot, output);
+        if (answered && entry->renewed)
+            change_back(table, slot, output);
+        else
+            echo_death(table, slot, output);
         return;
     case MEMBER_LEFT:
         return;

@@ -72,8 +72,9 @@ void member_introduce(struct member_table *table, struct instant now, const stru
     roster_set_status(&table->roster, slot, MEMBER_ALIVE);
 }
 
-/* Others say that it lives: ask it now rather than at the next attempt. */
-static void hasten_contact(struct member_table *table, uint32_t slot, uint64_t voucher)
+/* Others say that it lives: ask it now rather than at the next attempt. What was asked before the
+ * news does not count: a partition may have ended since. */
+void hasten_contact(struct member_table *table, uint32_t slot, uint64_t voucher, bool news)
 {
     struct entry *entry = roster_at(&table->roster, slot);
     struct inquiry *inquiry = entry_inquiry(entry);
@@ -82,16 +83,16 @@ static void hasten_contact(struct member_table *table, uint32_t slot, uint64_t v
         contact_open(table, slot, voucher);
         return;
     }
-    if (inquiry->kind == INQUIRY_DEAD) { /* eviction waits until it has been asked */
-        inquiry_become(table, inquiry, INQUIRY_CONTACT);
+    inquiry->voucher = voucher;
+    if (inquiry->kind == INQUIRY_DEAD) /* eviction waits until it has been asked */
         inquiry->started_ms = table->now_ms;
+    else if (inquiry->step != 0 && !news)
+        return;
+    if (inquiry->kind == INQUIRY_DEAD || inquiry->step != 0) {
+        inquiry_become(table, inquiry, INQUIRY_CONTACT);
         inquiry->pings_count = 0;
         inquiry->refused_count = 0;
-    } else if (inquiry->step != 0) {
-        inquiry->voucher = voucher;
-        return;
     }
-    inquiry->voucher = voucher;
     inquiry_due(table, inquiry,
                 table->now_ms + prng_below(&table->prng, table->contacts_count / 2 + 1));
 }
@@ -125,7 +126,7 @@ static enum member_verdict take_newer(struct member_table *table, uint32_t slot,
                                       uint64_t from_node, bool spread, struct member_output *output)
 {
     struct entry *entry = roster_at(&table->roster, slot);
-    bool restarted = value->generation > entry->record->value.generation;
+    bool restarted = value->generation > entry->record->value.generation || entry->reborn;
     bool changed = !record_same_content(value, &entry->record->value);
     enum member_status status_old = (enum member_status)entry->status;
     roster_replace(&table->roster, slot, record_new(table->roster.shared, value));
@@ -150,7 +151,9 @@ static enum member_verdict take_newer(struct member_table *table, uint32_t slot,
         change_unknown(table, slot, output);
         contact_open(table, slot, from_node);
     } else {
-        hasten_contact(table, slot, from_node);
+        entry->renewed = status_old == MEMBER_DEAD;
+        entry->reborn = status_old == MEMBER_DEAD && restarted;
+        hasten_contact(table, slot, from_node, true);
     }
     return MEMBER_OK;
 }
@@ -179,9 +182,11 @@ static enum member_verdict take_equal(struct member_table *table, uint32_t slot,
         return MEMBER_STALE;
     }
     bool gone = entry->status == MEMBER_DEAD || entry->status == MEMBER_UNKNOWN;
-    if (gone && !direct &&
-        table->now_ms - entry_peer_known(entry).contacted_ms >= table->timing.period_ms)
-        hasten_contact(table, slot, from_node);
+    if (direct && entry->renewed)
+        change_back(table, slot, output);
+    else if (gone && !direct &&
+             table->now_ms - entry_peer_known(entry).contacted_ms >= table->timing.period_ms)
+        hasten_contact(table, slot, from_node, false);
     return MEMBER_DUPLICATE;
 }
 

@@ -46,6 +46,8 @@ struct entry {
     uint64_t evictable : 1;
     uint64_t unspread : 1;  /* its record is news that we have not passed on */
     uint64_t first_met : 1; /* has answered us in this run */
+    uint64_t renewed : 1;   /* dead in an older life than its record's, of which others told */
+    uint64_t reborn : 1;    /* and that is of a later generation */
 };
 _Static_assert(sizeof(struct entry) == 32, "as said");
 

@@ -192,6 +192,8 @@ uint32_t window_confirmations_wanted(size_t live_count);
 /* ---- change.c: every change of status goes through here */
 void change_alive(struct member_table *table, uint32_t slot, enum member_change change,
                   struct member_output *output);
+/* A dead one whose record was renewed since: it lives in that. */
+void change_back(struct member_table *table, uint32_t slot, struct member_output *output);
 void change_suspect(struct member_table *table, uint32_t slot, enum member_change change,
                     struct member_output *output);
 void change_dead(struct member_table *table, uint32_t slot, enum member_change change,
@@ -238,6 +240,8 @@ void refused_ping(struct member_table *table, uint32_t slot, struct member_outpu
 
 /* ---- contact.c */
 void contact_open(struct member_table *table, uint32_t slot, uint64_t voucher);
+/* The same for one that is unknown or dead: now, not when its next attempt is due. */
+void hasten_contact(struct member_table *table, uint32_t slot, uint64_t voucher, bool news);
 void contact_step(struct member_table *table, struct inquiry *inquiry,
                   struct member_output *output);
 void heal_run(struct member_table *table, struct member_output *output);
