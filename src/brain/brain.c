@@ -304,6 +304,15 @@ static void dispatch(struct brain *brain, const struct event *event)
     UNREACHABLE();
 }
 
+/* Until all pods found running are booked, the ledger would admit what there is no room for. And
+ * who came with nothing, and is being told everything, would look at each workload again with each
+ * part of it that comes. */
+static bool may_decide(const struct brain *brain)
+{
+    bool blank = brain->stranger && !brain->synced;
+    return brain->adoption_done && !blank;
+}
+
 /* What is due by time, and what the event left to do. */
 static void settle(struct brain *brain)
 {
@@ -321,8 +330,7 @@ static void settle(struct brain *brain)
         keys_members_changed(brain);
     brain->candidates_stale = brain->candidates_stale || brain->members_changed;
     brain->members_changed = false;
-    /* Until all pods found running are booked, the ledger would admit what there is no room for. */
-    if (brain->adoption_done && control_has_work(brain->control, brain->now.boot_ms)) {
+    if (may_decide(brain) && control_has_work(brain->control, brain->now.boot_ms)) {
         struct control_view view = control_view_of(brain);
         struct control_output output = control_output_of(brain);
         control_run(brain->control, &view, &output);
@@ -365,7 +373,7 @@ boot_ms_t brain_deadline(const struct brain *brain)
     boot_ms_t deadline = member_deadline(brain->members);
     deadline = earlier(deadline, gossip_deadline(brain->gossip));
     deadline = earlier(deadline, store_deadline(brain->store));
-    if (brain->adoption_done)
+    if (may_decide(brain))
         deadline = earlier(deadline, control_deadline(brain->control));
     deadline = earlier(deadline, registers_deadline(brain->registers));
     deadline = earlier(deadline, brain->sync_boot_ms);
