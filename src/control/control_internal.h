@@ -325,6 +325,11 @@ bool version_current(const struct control_view *view, const struct control_workl
 /* What a claim names by (generation, template hash). False: it is in no history here (any more). */
 bool version_of(const struct control_view *view, const struct control_workload *workload,
                 uint64_t generation, uint64_t template_hash, struct version *ret_version);
+/* The newest version with that template that is not older: what a new pod of an old template is
+ * made from. A pod of the later version may have run here and lost the slot to one of the earlier.
+ */
+bool version_newest_of(const struct control_view *view, const struct control_workload *workload,
+                       uint64_t generation, uint64_t template_hash, struct version *ret_version);
 void version_fini(struct version *version);
 
 #endif

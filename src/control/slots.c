@@ -166,7 +166,7 @@ static void claim_vacancy(const struct scene *scene, struct control_workload *wo
     const struct control_past past = slot_past(workload, ordinal);
     struct version version = {.spec = NULL};
     if ((keeps_old &&
-         version_of(scene->view, workload, past.generation, past.template_hash, &version)) ||
+         version_newest_of(scene->view, workload, past.generation, past.template_hash, &version)) ||
         version_current(scene->view, workload, &version))
         (void)pod_claim(scene, workload, &version, ordinal, terms);
     version_fini(&version);

@@ -12,16 +12,25 @@ struct version_search {
     const struct control_workload *workload;
     uint64_t generation;
     uint64_t template_hash;
+    bool or_newer;
     struct version *version;
     bool found;
 };
+
+/* By its clock alone: nothing is decoded that cannot be meant. */
+static bool may_be_meant(const struct version_search *search, const struct store_object *object)
+{
+    uint64_t generation = object->version.hlc;
+    bool fits =
+        search->or_newer ? generation >= search->generation : generation == search->generation;
+    return fits && memcmp(object->uid, search->workload->uid, sizeof(object->uid)) == 0;
+}
 
 static bool decode_if_meant(void *context, const struct store_object *object)
 {
     struct version_search *search = context;
     struct error error = ERROR_INIT;
-    if (object->version.hlc != search->generation ||
-        memcmp(object->uid, search->workload->uid, sizeof(object->uid)) != 0)
+    if (!may_be_meant(search, object))
         return true;
     struct version *version = search->version;
     if (spec_workload_decode(object->body, &version->decoded, &error) < 0)
@@ -30,9 +39,10 @@ static bool decode_if_meant(void *context, const struct store_object *object)
     version->spec = &version->decoded;
     version->body = object->body;
     search->found = version->decoded.template_hash == search->template_hash;
-    if (!search->found)
-        version_fini(version);
-    return false;
+    if (search->found)
+        return false;
+    version_fini(version);
+    return search->or_newer;
 }
 
 bool version_current(const struct control_view *view, const struct control_workload *workload,
@@ -47,8 +57,9 @@ bool version_current(const struct control_view *view, const struct control_workl
     return true;
 }
 
-bool version_of(const struct control_view *view, const struct control_workload *workload,
-                uint64_t generation, uint64_t template_hash, struct version *ret_version)
+static bool find(const struct control_view *view, const struct control_workload *workload,
+                 uint64_t generation, uint64_t template_hash, bool or_newer,
+                 struct version *ret_version)
 {
     *ret_version = (struct version){.spec = NULL};
     /* Versions with one template differ in what the pod does not see, such as the replicas. */
@@ -57,9 +68,22 @@ bool version_of(const struct control_view *view, const struct control_workload *
     struct version_search search = {.workload = workload,
                                     .generation = generation,
                                     .template_hash = template_hash,
+                                    .or_newer = or_newer,
                                     .version = ret_version};
     store_each_version(view->store, workload->key, decode_if_meant, &search);
     return search.found;
+}
+
+bool version_of(const struct control_view *view, const struct control_workload *workload,
+                uint64_t generation, uint64_t template_hash, struct version *ret_version)
+{
+    return find(view, workload, generation, template_hash, false, ret_version);
+}
+
+bool version_newest_of(const struct control_view *view, const struct control_workload *workload,
+                       uint64_t generation, uint64_t template_hash, struct version *ret_version)
+{
+    return find(view, workload, generation, template_hash, true, ret_version);
 }
 
 void version_fini(struct version *version)
