@@ -404,9 +404,15 @@ void swim_sync_due(struct brain *brain)
     struct member_view targets[MEMBER_PICK_MAX];
     if (!brain->synced || brain->stranger)
         assume_synced(brain);
+    /* In a storm each rumour is told less often (gossip.md 8.2): what was missed is looked for. */
+    bool storm = gossip_in_storm(brain->gossip, brain->now);
+    boot_ms_t soon_boot_ms = brain->now.boot_ms + SYNC_FAST_PERIOD_MS;
+    if (storm && brain->sync_boot_ms > soon_boot_ms + SYNC_FAST_PERIOD_MS / 4)
+        brain->sync_boot_ms = soon_boot_ms;
     if (brain->now.boot_ms < brain->sync_boot_ms)
         return;
-    uint64_t period_ms = brain->synced && !brain->differs ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
+    bool calm = brain->synced && !brain->differs && !storm;
+    uint64_t period_ms = calm ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
     brain->differs = false;
     brain->sync_boot_ms = brain->now.boot_ms + prng_between(&brain->prng, period_ms - period_ms / 4,
                                                             period_ms + period_ms / 4);

@@ -15,6 +15,9 @@
 #define BYTES_MAX_DEFAULT    ((size_t)16 << 20)
 #define COALESCE_MS_DEFAULT  10u /* a change seldom comes alone; a tenth of what people notice */
 #define ROUND_GAP_MS_DEFAULT 50u /* the next round should not meet the same short loss burst */
+/* More news of state than this in a window is a storm: 100 a second. */
+#define STORM_WINDOW_MS 250u
+#define STORM_NEWS      25u
 /* How many rumours that do not fit are passed over for smaller ones behind them. */
 #define SKIP_MAX 32
 
@@ -70,6 +73,42 @@ uint32_t gossip_transmissions(enum gossip_class class, size_t members_count)
     if (class == GOSSIP_STATE && count > enough)
         count = enough;
     return count > GOSSIP_FANOUT ? count : GOSSIP_FANOUT;
+}
+
+/* ---- storms */
+
+static void watch_for_storms(struct gossip *gossip, boot_ms_t now_boot_ms, uint32_t news)
+{
+    struct storm *storm = &gossip->storm;
+    if (now_boot_ms >= storm->since_boot_ms + STORM_WINDOW_MS) {
+        bool next = now_boot_ms < storm->since_boot_ms + 2 * STORM_WINDOW_MS;
+        storm->news_before = next ? storm->news : 0;
+        storm->news = 0;
+        storm->since_boot_ms = now_boot_ms;
+    }
+    storm->news += news;
+}
+
+static bool is_storm(const struct storm *storm)
+{
+    return storm->news > STORM_NEWS || storm->news_before > STORM_NEWS;
+}
+
+bool gossip_in_storm(const struct gossip *gossip, struct instant now)
+{
+    return now.boot_ms < gossip->storm.since_boot_ms + 2 * STORM_WINDOW_MS &&
+           is_storm(&gossip->storm);
+}
+
+/* In a storm the copies that nobody needs cost more than what they save: half as many leave some
+ * member without one rumour in six, and anti-entropy, which goes round five times a second while
+ * members differ, brings it. */
+static uint32_t enough(const struct gossip *gossip, enum gossip_class class, size_t members_count)
+{
+    uint32_t count = gossip_transmissions(class, members_count);
+    if (class != GOSSIP_STATE || !is_storm(&gossip->storm))
+        return count;
+    return count / 2 > GOSSIP_FANOUT ? count / 2 : GOSSIP_FANOUT;
 }
 
 static bool has_room(const struct gossip *gossip, const struct lane *lane, size_t size_bytes)
@@ -130,6 +169,7 @@ enum gossip_verdict gossip_enqueue(struct gossip *gossip, struct instant now,
     boot_ms_t due = news_due(gossip, now);
     if (due < gossip->due_boot_ms)
         gossip->due_boot_ms = due;
+    watch_for_storms(gossip, now.boot_ms, class == GOSSIP_STATE);
     gossip->stats.queued++;
     return GOSSIP_QUEUED;
 }
@@ -147,7 +187,7 @@ static void count_told(struct gossip *gossip, struct lane *lane, struct rumour *
     gossip->stats.told++;
     rumour->pass = gossip->pass;
     lane_told(lane, rumour);
-    if (rumour->told >= gossip_transmissions(rumour->class, members_count)) {
+    if (rumour->told >= enough(gossip, rumour->class, members_count)) {
         lane_drop(lane, rumour);
         gossip->stats.finished++;
     }
@@ -218,6 +258,7 @@ void gossip_flushed(struct gossip *gossip, struct instant now, size_t members_co
 {
     size_t count = 0;
     gossip->flushed_boot_ms = now.boot_ms;
+    watch_for_storms(gossip, now.boot_ms, 0);
     if (members_count < 2)
         gossip_clear(gossip);
     for (int class = 0; class < GOSSIP_CLASS_COUNT; class ++)

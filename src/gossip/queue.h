@@ -45,6 +45,12 @@ struct lane {
     size_t bytes;
 };
 
+/* News of state in this window and the one before. */
+struct storm {
+    boot_ms_t since_boot_ms;
+    uint32_t news, news_before;
+};
+
 struct gossip {
     struct gossip_config config;
     struct lane lanes[GOSSIP_CLASS_COUNT];
@@ -53,6 +59,7 @@ struct gossip {
     boot_ms_t due_boot_ms;
     boot_ms_t flushed_boot_ms; /* 0: never */
     enum gossip_class large_turn;
+    struct storm storm;
     struct gossip_stats stats;
 };
 

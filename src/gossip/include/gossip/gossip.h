@@ -81,8 +81,12 @@ bool gossip_flush_due(const struct gossip *gossip, struct instant now);
 void gossip_flushed(struct gossip *gossip, struct instant now, size_t members_count);
 boot_ms_t gossip_deadline(const struct gossip *gossip); /* BOOT_MS_NEVER: nothing to do */
 
-/* How often one member tells a small rumour: GOSSIP_FANOUT at least. */
+/* How often one member tells a small rumour: GOSSIP_FANOUT at least. In a storm half as often, if
+ * it is of state. */
 uint32_t gossip_transmissions(enum gossip_class class, size_t members_count);
+/* More than 100 news of state a second came in the last moments: anti-entropy shall look for what
+ * is told less often. */
+bool gossip_in_storm(const struct gossip *gossip, struct instant now);
 
 struct gossip_stats {
     size_t rumours_count[GOSSIP_CLASS_COUNT];
