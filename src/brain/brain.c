@@ -322,6 +322,7 @@ static void settle(struct brain *brain)
     strong_timer(brain);
     if (brain->claims_complete_boot_ms <= brain->now.boot_ms)
         records_say_complete(brain);
+    swim_assume_synced(brain);
     bool may_heal = swim_may_heal(brain);
     if (may_heal != brain->could_heal || brain->members_changed)
         control_members_changed(brain->control, brain->now.boot_ms);

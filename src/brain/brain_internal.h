@@ -187,6 +187,8 @@ void swim_flush_rumours(struct brain *brain);
 /* Where the member listens; false when it is not known. */
 bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_address);
 void swim_sync_with(struct brain *brain, uint64_t node);
+/* Long enough without hearing what others know, or nobody to hear it from. */
+void swim_assume_synced(struct brain *brain);
 void swim_sync_due(struct brain *brain);
 bool swim_may_heal(const struct brain *brain);
 

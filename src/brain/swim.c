@@ -388,8 +388,10 @@ void swim_sync_with(struct brain *brain, uint64_t node)
 
 /* Under writes that never pause two roots may never be seen equal; and who finds nobody has nobody
  * to ask. */
-static void assume_synced(struct brain *brain)
+void swim_assume_synced(struct brain *brain)
 {
+    if (brain->synced && !brain->stranger)
+        return;
     bool long_enough = brain->first_exchange_boot_ms != BOOT_MS_NEVER &&
                        brain->now.boot_ms >= brain->first_exchange_boot_ms + SYNC_ASSUMED_MS;
     bool nobody = start_hold_over(brain) && member_live_count(brain->members) <= 1;
@@ -402,8 +404,6 @@ static void assume_synced(struct brain *brain)
 void swim_sync_due(struct brain *brain)
 {
     struct member_view targets[MEMBER_PICK_MAX];
-    if (!brain->synced || brain->stranger)
-        assume_synced(brain);
     /* In a storm each rumour is told less often (gossip.md 8.2): what was missed is looked for. */
     bool storm = gossip_in_storm(brain->gossip, brain->now);
     boot_ms_t soon_boot_ms = brain->now.boot_ms + SYNC_FAST_PERIOD_MS;
