@@ -514,3 +514,11 @@ struct wire_member cluster_record(struct cluster *cluster, size_t index)
     record.capacity.pods = 110;
     return record;
 }
+
+enum member_verdict cluster_tell(struct cluster *cluster, size_t from, size_t to,
+                                 const struct wire_member *record)
+{
+    struct wire_message message = {.type = WIRE_MESSAGE_MEMBER};
+    message.as.member = *record;
+    return cluster_deliver(cluster, from, to, MEMBER_VIA_DATAGRAM, &message);
+}

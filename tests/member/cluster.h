@@ -137,6 +137,10 @@ void cluster_inject(struct cluster *cluster, size_t from, size_t to,
 enum member_verdict cluster_deliver(struct cluster *cluster, size_t from, size_t to,
                                     enum member_via via, const struct wire_message *message);
 
+/* A record, by datagram, likewise. */
+enum member_verdict cluster_tell(struct cluster *cluster, size_t from, size_t to,
+                                 const struct wire_member *record);
+
 /* How often any running process saw the subject become `status`, since the marks were last cleared.
  */
 size_t cluster_count_changes(struct cluster *cluster, size_t subject, enum member_status status);

@@ -6,14 +6,6 @@
 #include <check.h>
 #include <stdlib.h>
 
-static enum member_verdict tell(struct cluster *cluster, size_t from, size_t to,
-                                const struct wire_member *record)
-{
-    struct wire_message message = {.type = WIRE_MESSAGE_MEMBER};
-    message.as.member = *record;
-    return cluster_deliver(cluster, from, to, MEMBER_VIA_DATAGRAM, &message);
-}
-
 static void block_both(struct cluster *cluster, size_t a, size_t b, bool blocked)
 {
     cluster_block(cluster, a, b, blocked);
@@ -68,12 +60,12 @@ START_TEST(test_news_of_a_dead_one_is_followed_at_once)
 {
     struct wire_member record;
     struct cluster *cluster = given_dead_to_the_first(&record);
-    ck_assert_int_eq(tell(cluster, 1, 0, &record), MEMBER_DUPLICATE); /* so it is asked */
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &record), MEMBER_DUPLICATE); /* so it is asked */
     cluster_run(cluster, 20);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_DEAD));
     block_both(cluster, 0, 2, false);
     record.incarnation++;
-    ck_assert_int_eq(tell(cluster, 1, 0, &record), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &record), MEMBER_OK);
     cluster_run(cluster, 20); /* its second attempt was to come 50 ms after the first */
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_ALIVE));
     cluster_free(cluster);
@@ -86,12 +78,12 @@ START_TEST(test_a_dead_one_that_sends_what_others_told_is_back)
 {
     struct wire_member record;
     struct cluster *cluster = given_dead_to_the_first(&record);
-    ck_assert_int_eq(tell(cluster, 2, 0, &record), MEMBER_DUPLICATE);
+    ck_assert_int_eq(cluster_tell(cluster, 2, 0, &record), MEMBER_DUPLICATE);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_DEAD)); /* in this life it is dead */
     record.incarnation++;
-    ck_assert_int_eq(tell(cluster, 1, 0, &record), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &record), MEMBER_OK);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_DEAD)); /* no ghosts */
-    ck_assert_int_eq(tell(cluster, 2, 0, &record), MEMBER_DUPLICATE);
+    ck_assert_int_eq(cluster_tell(cluster, 2, 0, &record), MEMBER_DUPLICATE);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_ALIVE));
     ck_assert_int_eq(last_change(cluster, 0)->change, MEMBER_CHANGE_REFUTED);
     cluster_free(cluster);
@@ -105,7 +97,7 @@ START_TEST(test_a_dead_one_can_die_again_before_we_met)
     struct wire_member record;
     struct cluster *cluster = given_dead_to_the_first(&record);
     record.incarnation++;
-    ck_assert_int_eq(tell(cluster, 1, 0, &record), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &record), MEMBER_OK);
     struct wire_message message = {.type = WIRE_MESSAGE_ACCUSE};
     message.as.accuse = (struct wire_accuse){.subject = record.node,
                                              .generation = record.generation,
@@ -114,7 +106,7 @@ START_TEST(test_a_dead_one_can_die_again_before_we_met)
                                              .accuser = cluster->hosts[1].id};
     ck_assert_int_eq(cluster_deliver(cluster, 1, 0, MEMBER_VIA_DATAGRAM, &message),
                      MEMBER_DUPLICATE);
-    ck_assert_int_eq(tell(cluster, 2, 0, &record), MEMBER_DUPLICATE); /* sent before that */
+    ck_assert_int_eq(cluster_tell(cluster, 2, 0, &record), MEMBER_DUPLICATE); /* sent before that */
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_DEAD));
     cluster_free(cluster);
 }

@@ -5,20 +5,6 @@
 #include <check.h>
 #include <string.h>
 
-static struct wire_message record_message(const struct wire_member *record)
-{
-    struct wire_message message = {.type = WIRE_MESSAGE_MEMBER};
-    message.as.member = *record;
-    return message;
-}
-
-static enum member_verdict tell(struct cluster *cluster, size_t from, size_t to,
-                                const struct wire_member *record)
-{
-    struct wire_message message = record_message(record);
-    return cluster_deliver(cluster, from, to, MEMBER_VIA_DATAGRAM, &message);
-}
-
 static enum member_verdict accuse(struct cluster *cluster, size_t from, size_t to,
                                   const struct wire_accuse *value)
 {
@@ -40,11 +26,11 @@ START_TEST(test_of_two_records_of_one_age_all_keep_the_same)
         }
         cluster_block(cluster, 2, 0, true); /* it would refute both */
         cluster_block(cluster, 0, 2, true);
-        ck_assert_int_eq(tell(cluster, 1, 0, &records[first]), MEMBER_OK);
-        ck_assert_int_eq(tell(cluster, 1, 0, &records[1 - first]),
+        ck_assert_int_eq(cluster_tell(cluster, 1, 0, &records[first]), MEMBER_OK);
+        ck_assert_int_eq(cluster_tell(cluster, 1, 0, &records[1 - first]),
                          first == 0 ? MEMBER_OK : MEMBER_STALE);
         ck_assert_uint_eq(cluster_view(cluster, 0, 2).record->zone.data[0], 'b');
-        ck_assert_int_eq(tell(cluster, 1, 0, &records[1]), MEMBER_DUPLICATE);
+        ck_assert_int_eq(cluster_tell(cluster, 1, 0, &records[1]), MEMBER_DUPLICATE);
         cluster_free(cluster);
     }
 }
@@ -58,17 +44,17 @@ START_TEST(test_left_outranks_alive_of_the_same_age)
     struct wire_member record = cluster_record(cluster, 2);
     cluster_kill_host(cluster, 2);
     record.status = WIRE_MEMBER_STATUS_LEFT;
-    ck_assert_int_eq(tell(cluster, 1, 0, &record), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &record), MEMBER_OK);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_LEFT));
     record.status = WIRE_MEMBER_STATUS_ALIVE;
-    ck_assert_int_eq(tell(cluster, 1, 0, &record), MEMBER_STALE);
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &record), MEMBER_STALE);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_LEFT));
     /* A good-bye of somebody we never met is remembered, too. */
     struct wire_member stranger = record;
     stranger.node ^= 0x5555;
     stranger.status = WIRE_MEMBER_STATUS_LEFT;
     stranger.name = (struct bytes){(const uint8_t *)"gone", 4};
-    ck_assert_int_eq(tell(cluster, 1, 0, &stranger), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &stranger), MEMBER_OK);
     ck_assert(member_is_dead_or_left(cluster->hosts[0].table, stranger.node));
     ck_assert(member_is_evictable(cluster->hosts[0].table, stranger.node));
     cluster_free(cluster);
@@ -85,7 +71,7 @@ START_TEST(test_who_left_is_back_when_it_answers)
     struct wire_member record = *cluster_view(cluster, 0, 2).record;
     record.incarnation++;
     record.status = WIRE_MEMBER_STATUS_ALIVE;
-    ck_assert_int_eq(tell(cluster, 1, 0, &record), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &record), MEMBER_OK);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_UNKNOWN));
     cluster_run(cluster, 2000);
     ck_assert(cluster_sees(cluster, 0, 2, MEMBER_UNKNOWN)); /* it answers nothing */
@@ -114,7 +100,7 @@ START_TEST(test_records_that_make_no_sense_are_refused)
             memset(bad.address.ip, 0, sizeof(bad.address.ip));
         else
             memset(&bad.address.ip[12], 0, 4);
-        ck_assert_int_eq(tell(cluster, 1, 0, &bad), MEMBER_REFUSED);
+        ck_assert_int_eq(cluster_tell(cluster, 1, 0, &bad), MEMBER_REFUSED);
     }
     struct wire_message object = {.type = WIRE_MESSAGE_WANT};
     ck_assert_int_eq(cluster_deliver(cluster, 1, 0, MEMBER_VIA_DATAGRAM, &object),
@@ -165,8 +151,8 @@ START_TEST(test_a_twin_that_does_not_answer_was_our_past)
     uint64_t generation = past.generation + 1000;
     past.generation = generation;
     past.address.ip[15] = 222;
-    ck_assert_int_eq(tell(cluster, 1, 0, &past), MEMBER_OK);
-    ck_assert_int_eq(tell(cluster, 2, 0, &past), MEMBER_OK); /* being looked for already */
+    ck_assert_int_eq(cluster_tell(cluster, 1, 0, &past), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 2, 0, &past), MEMBER_OK); /* being looked for already */
     cluster_run(cluster, 1000);
     ck_assert_uint_lt(cluster_view(cluster, 0, 0).record->generation, generation);
     cluster_run(cluster, 3000);
@@ -315,15 +301,15 @@ START_TEST(test_the_longest_gone_makes_room)
     cluster_kill_host(cluster, 2);
     cluster_kill_host(cluster, 3);
     struct wire_member newcomer = cluster_record(cluster, 4);
-    ck_assert_int_eq(tell(cluster, 4, 0, &newcomer), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 4, 0, &newcomer), MEMBER_OK);
     struct member_view view;
     ck_assert(!member_find(cluster->hosts[0].table, cluster->hosts[3].id, &view));
     ck_assert(member_find(cluster->hosts[0].table, cluster->hosts[2].id, &view));
     newcomer = cluster_record(cluster, 5);
-    ck_assert_int_eq(tell(cluster, 5, 0, &newcomer), MEMBER_OK);
+    ck_assert_int_eq(cluster_tell(cluster, 5, 0, &newcomer), MEMBER_OK);
     struct wire_member one_too_many = newcomer;
     one_too_many.node ^= 0x5555;
-    ck_assert_int_eq(tell(cluster, 5, 0, &one_too_many), MEMBER_FULL);
+    ck_assert_int_eq(cluster_tell(cluster, 5, 0, &one_too_many), MEMBER_FULL);
     cluster_free(cluster);
 }
 END_TEST
