@@ -169,6 +169,8 @@ void record_changed(struct brain *brain, const struct store_change *change);
 /* True when the same record again would change nothing. */
 bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer);
 void records_say_complete(struct brain *brain);
+/* control_holder_changed, now. */
+void records_mark_holder(struct brain *brain, uint64_t node);
 bool is_workload_key(const char *key);
 /* By datagram if it fits, else by stream; nothing to ourselves or to who is not known. */
 void tell(struct brain *brain, uint64_t node, struct bytes payload);

@@ -111,13 +111,6 @@ static void restate_status(struct brain *brain)
     publish_status(brain, &allocated);
 }
 
-void records_say_complete(struct brain *brain)
-{
-    brain->claims_complete = true;
-    brain->claims_complete_boot_ms = BOOT_MS_NEVER;
-    restate_status(brain);
-}
-
 /* ---- changes of the store */
 
 static void persist(struct brain *brain, const struct store_change *change)
@@ -213,6 +206,29 @@ static void mark_slot(struct brain *brain, const struct wire_message *message)
                                brain->now.boot_ms);
 }
 
+void records_mark_holder(struct brain *brain, uint64_t node)
+{
+    control_holder_changed(brain->control, brain->store, node, brain->now.boot_ms);
+}
+
+void records_say_complete(struct brain *brain)
+{
+    records_mark_holder(brain, brain->node);
+    brain->claims_complete = true;
+    brain->claims_complete_boot_ms = BOOT_MS_NEVER;
+    restate_status(brain);
+}
+
+/* A node that has said all that it holds since a restart no longer holds what it did before. */
+static void mark_before(struct brain *brain, const struct wire_message *message)
+{
+    const struct wire_node_status *status = &message->as.node_status;
+    if (message->type == WIRE_MESSAGE_NODE_STATUS && status->claims_complete &&
+        status->generation > 0 &&
+        !store_claim_is_void(brain->store, status->node, status->generation - 1))
+        records_mark_holder(brain, status->node);
+}
+
 /* Somebody holds a newer record of ours than we do: what we stand by is said again, newer. */
 static void contradict(struct brain *brain, const struct wire_message *message)
 {
@@ -253,6 +269,7 @@ static bool comes_from_stranger(const struct brain *brain, const struct wire_mes
 bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
 {
     struct store_change change;
+    mark_before(brain, message);
     enum store_verdict verdict =
         store_apply(brain->store, brain->now, STORE_REMOTE, message, &change);
     if (change.answer && answer != NULL)

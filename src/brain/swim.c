@@ -168,6 +168,13 @@ static void send_datagram(struct brain *brain, const struct member_output_item *
     buf_fini(&packet);
 }
 
+/* Its claims count no more, or again. */
+static void set_void(struct brain *brain, uint64_t node, uint64_t generation)
+{
+    store_set_node_void(brain->store, node, generation);
+    records_mark_holder(brain, node);
+}
+
 static void member_changed(struct brain *brain, const struct member_output_item *item)
 {
     struct member_view view;
@@ -177,12 +184,12 @@ static void member_changed(struct brain *brain, const struct member_output_item 
     if (!member_find(brain->members, item->node, &view))
         return;
     if (item->status_new == MEMBER_LEFT)
-        store_set_node_void(brain->store, item->node, view.record->generation);
+        set_void(brain, item->node, view.record->generation);
     else if (item->status_new == MEMBER_ALIVE &&
              store_claim_is_void(brain->store, item->node, view.record->generation))
         /* This life goes on, and with it its claims. Those of earlier ones stay void: the node says
          * anew what it holds, also when a restart was taken for dead before it was heard. */
-        store_set_node_void(brain->store, item->node, view.record->generation - 1);
+        set_void(brain, item->node, view.record->generation - 1);
     effects_notify(brain->effects, EFFECT_TABLE_MEMBER, key_of(item->node, key),
                    (struct bytes){.data = NULL});
     effects_trace_member(brain->effects, item->node, member_status_name(item->status_new),
@@ -197,7 +204,7 @@ static void member_evictable(struct brain *brain, uint64_t node)
     if (!member_find(brain->members, node, &view) ||
         store_claim_is_void(brain->store, node, view.record->generation))
         return;
-    store_set_node_void(brain->store, node, view.record->generation);
+    set_void(brain, node, view.record->generation);
     brain->members_changed = true;
     brain->candidates_stale = true;
     effects_trace_member(brain->effects, node, "evictable", "member %016llx may be replaced",
@@ -207,6 +214,7 @@ static void member_evictable(struct brain *brain, uint64_t node)
 static void member_forgotten(struct brain *brain, uint64_t node)
 {
     uint8_t key[8];
+    records_mark_holder(brain, node);
     store_forget_node(brain->store, brain->now, node);
     digests_forget(brain, node);
     brain->strangers_stale = true;

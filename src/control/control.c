@@ -79,9 +79,29 @@ void control_submitted(struct control *control, const uint8_t workload_uid[stati
     workload_due(control, workload, now_boot_ms);
 }
 
+struct held_by {
+    struct control *control;
+    boot_ms_t now_boot_ms;
+};
+
+static void look_again(void *context, const uint8_t workload_uid[static 16])
+{
+    const struct held_by *held_by = context;
+    struct control_workload *workload = workload_find(held_by->control, workload_uid);
+    if (workload != NULL)
+        workload_due(held_by->control, workload, held_by->now_boot_ms);
+}
+
+void control_holder_changed(struct control *control, const struct store *store, uint64_t node,
+                            boot_ms_t now_boot_ms)
+{
+    struct held_by held_by = {.control = control, .now_boot_ms = now_boot_ms};
+    store_each_workload_of_node(store, node, look_again, &held_by);
+}
+
 void control_members_changed(struct control *control, boot_ms_t now_boot_ms)
 {
-    workloads_all_due(control, now_boot_ms);
+    workloads_unsettled_due(control, now_boot_ms);
 }
 
 /* ---- requests from peers */

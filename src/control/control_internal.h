@@ -66,6 +66,8 @@ struct control_workload {
     uint64_t generation;
     bool deleted; /* no such object any more: our pods go */
     bool spec_valid;
+    bool settled; /* one pod of the current template in each slot: nothing to do till claims change
+                   */
     struct spec_workload spec;
     struct control_slot *slots;
     uint32_t slots_count;
@@ -195,7 +197,8 @@ void workload_due(struct control *control, struct control_workload *workload, bo
 void workload_postpone(struct control *control,
                        struct control_workload *workload); /* nothing due */
 struct control_workload *workloads_next_due(const struct control *control);
-void workloads_all_due(struct control *control, boot_ms_t boot_ms);
+/* Those for which it matters who is there. */
+void workloads_unsettled_due(struct control *control, boot_ms_t boot_ms);
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms);
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);
 

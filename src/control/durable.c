@@ -35,7 +35,7 @@ void control_persisted(struct control *control, uint64_t sequence, boot_ms_t now
         return;
     control->disk_missed = false;
     control->room_made = true; /* our declines for the disk's sake no longer hold */
-    workloads_all_due(control, now_boot_ms);
+    workloads_unsettled_due(control, now_boot_ms);
 }
 
 bool disk_is_stuck(const struct scene *scene)

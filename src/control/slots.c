@@ -283,8 +283,17 @@ static void note_healing(const struct scene *scene, struct control_workload *wor
         workload->heal_since_boot_ms = scene->view->now.boot_ms;
 }
 
+static bool is_settled(const struct control_workload *workload, const struct slot_claims *claims)
+{
+    for (uint32_t i = 0; i < workload->slots_count; i++)
+        if (claims[i].count != 1 || !claims[i].current)
+            return false;
+    return true;
+}
+
 void workload_evaluate(const struct scene *scene, struct control_workload *workload)
 {
+    workload->settled = false;
     workload_refresh(scene->view, workload);
     note_healing(scene, workload);
     stop_unwanted(scene, workload);
@@ -300,6 +309,7 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
         start_matured(scene, workload, &claims[i]);
     }
     note_slots(workload, claims, scene->view->now.boot_ms);
+    workload->settled = is_settled(workload, claims);
     const struct rollout rollout = rollout_of(workload, claims);
     note_turns(workload, &rollout, claims);
     rollout_advance(scene, workload, &rollout, claims);

@@ -57,11 +57,12 @@ struct control_workload *workloads_next_due(const struct control *control)
     return RB_MIN(control_due, &due);
 }
 
-void workloads_all_due(struct control *control, boot_ms_t boot_ms)
+void workloads_unsettled_due(struct control *control, boot_ms_t boot_ms)
 {
     struct control_workload *workload = NULL;
     RB_FOREACH (workload, control_workloads, &control->workloads)
-        workload_due(control, workload, boot_ms);
+        if (!workload->settled)
+            workload_due(control, workload, boot_ms);
 }
 
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms)

@@ -146,6 +146,21 @@ void store_each_claim_of_node(const struct store *store, uint64_t node, store_cl
     }
 }
 
+void store_each_workload_of_node(const struct store *store, uint64_t node,
+                                 store_workload_visit visit, void *context)
+{
+    struct record_probe probe = {.node = node, .kind = RECORD_CLAIM};
+    struct index_at at = index_lower(&store->records_by_node, &probe);
+    for (uint32_t id; (id = index_get(&store->records_by_node, at)) != INDEX_NONE;
+         at = index_next(&store->records_by_node, at)) {
+        const struct record *record = record_at(store, id);
+        if (record->kind != RECORD_CLAIM || node_id(record_node_at(store, record->node)) != node)
+            return;
+        if (!record->ghost)
+            visit(context, workload_at(store, record->workload)->uid);
+    }
+}
+
 const struct wire_claim *store_claim_of_pod(const struct store *store,
                                             const uint8_t pod_uid[static 16])
 {

@@ -116,6 +116,7 @@ void cluster_start(struct cluster *cluster, size_t index)
     config->self.address.port = address.port;
     config->self.capacity =
         (struct wire_resources){.cpu_milli = 1000, .memory_bytes = 1 << 30, .pods = 10};
+    config->self.unschedulable = peer->cordoned;
     config->seed = index + 1;
     config->profile = cluster->profile;
     config->joining = index != 0;

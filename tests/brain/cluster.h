@@ -26,6 +26,7 @@ struct peer {
     uint64_t node;
     int64_t wall_ahead_ms;
     bool disk_stuck;
+    bool cordoned;               /* from its next start */
     uint64_t written, persisted; /* sequences */
     uint64_t persisted_due_ms;   /* 0: nothing under way */
     uint64_t datagram_bytes, stream_bytes, records_written;

@@ -75,6 +75,29 @@ START_TEST(profiles_differ_in_how_soon_the_dead_are_found)
 }
 END_TEST
 
+/* A machine that was switched off and on again, and is not to have pods now. Its peers saw it come
+ * back before it said that it holds nothing any more, and nothing else will happen. */
+START_TEST(what_a_node_held_before_its_restart_is_placed_elsewhere)
+{
+    start(3, BRAIN_PROFILE_LAN);
+    (void)cluster_write(&c, 0, BRAIN_APPLY, WEB, web, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 15000);
+    ck_assert_uint_eq(c.peers[0].pods_started + c.peers[1].pods_started + c.peers[2].pods_started,
+                      2);
+    size_t holder = c.peers[1].pods_started > 0 ? 1 : 2;
+    uint64_t held = c.peers[holder].pods_started;
+    ck_assert_uint_gt(held, 0);
+    cluster_kill(&c, holder);
+    c.peers[holder].cordoned = true;
+    c.peers[holder].pods_started = 0;
+    cluster_start(&c, holder);
+    cluster_run(&c, 10000);
+    ck_assert_uint_eq(c.peers[holder].pods_started, 0);
+    ck_assert_uint_eq(c.peers[0].pods_started + c.peers[3 - holder].pods_started, 2);
+    cluster_fini(&c);
+}
+END_TEST
+
 START_TEST(a_good_bye_is_answered_and_seen)
 {
     start(3, BRAIN_PROFILE_LAN);
@@ -402,6 +425,7 @@ int main(void)
     TCase *tcase = tcase_create("life");
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, profiles_differ_in_how_soon_the_dead_are_found);
+    tcase_add_test(tcase, what_a_node_held_before_its_restart_is_placed_elsewhere);
     tcase_add_test(tcase, a_good_bye_is_answered_and_seen);
     tcase_add_test(tcase, a_damaged_disk_is_refused_in_every_table);
     tcase_add_test(tcase, a_pod_with_a_foreign_tag_is_stopped);

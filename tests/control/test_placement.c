@@ -84,6 +84,25 @@ START_TEST(a_death_moves_only_its_own_slots)
 }
 END_TEST
 
+/* Members come and go, are suspected and refute: with thousands of workloads it must not cost a
+ * look at each. */
+START_TEST(what_has_all_its_pods_is_not_looked_at_for_each_member)
+{
+    struct control *control = world.nodes[0].control;
+    world_apply(&world, 0, &(struct world_spec){.replicas = 6, .image = 1});
+    world_run(&world, 12000); /* longer than the write proposes */
+    const boot_ms_t now_boot_ms = 1;
+    ck_assert_uint_eq(control_deadline(control), BOOT_MS_NEVER);
+    control_members_changed(control, now_boot_ms);
+    ck_assert_uint_eq(control_deadline(control), BOOT_MS_NEVER);
+    /* One that waits for a place is. */
+    world_apply(&world, 0, &(struct world_spec){.replicas = 6, .image = 2, .cpu = "100"});
+    world_run(&world, 1000);
+    control_members_changed(control, now_boot_ms);
+    ck_assert_uint_eq(control_deadline(control), now_boot_ms);
+}
+END_TEST
+
 START_TEST(scaling_down_stops_the_last_ordinals)
 {
     size_t holder = 0;
@@ -121,6 +140,8 @@ START_TEST(surplus_yields_to_a_ready_winner)
     world.lost_news[3] = true; /* node 4 hears nothing and is thought dead */
     for (size_t i = 0; i < 3; i++) {
         store_set_node_void(world.nodes[i].store, 4, 1);
+        control_holder_changed(world.nodes[i].control, world.nodes[i].store, 4,
+                               1000 + world.now_ms);
         control_members_changed(world.nodes[i].control, 1000 + world.now_ms);
     }
     world_run(&world, 3000);
@@ -148,6 +169,7 @@ int main(void)
     tcase_add_test(tcase, a_second_look_starts_nothing);
     tcase_add_test(tcase, the_ledger_is_the_limit_and_the_rest_waits);
     tcase_add_test(tcase, a_death_moves_only_its_own_slots);
+    tcase_add_test(tcase, what_has_all_its_pods_is_not_looked_at_for_each_member);
     tcase_add_test(tcase, scaling_down_stops_the_last_ordinals);
     tcase_add_test(tcase, a_pod_that_ended_is_replaced);
     tcase_add_test(tcase, surplus_yields_to_a_ready_winner);

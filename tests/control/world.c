@@ -226,6 +226,8 @@ void world_kill(struct world *world, size_t index)
         if (!world->nodes[i].on)
             continue;
         store_set_node_void(world->nodes[i].store, dead->id, generation);
+        control_holder_changed(world->nodes[i].control, world->nodes[i].store, dead->id,
+                               instant_of(world).boot_ms);
         control_members_changed(world->nodes[i].control, instant_of(world).boot_ms);
     }
 }

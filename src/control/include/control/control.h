@@ -74,6 +74,11 @@ void control_persisted(struct control *control, uint64_t sequence, boot_ms_t now
 void control_name_changed(struct control *control, const char *key, boot_ms_t now_boot_ms);
 void control_claims_changed(struct control *control, const uint8_t workload_uid[static 16],
                             boot_ms_t now_boot_ms);
+/* What the node claims counts no more, or again, or is about to be dropped. O(its claims). */
+void control_holder_changed(struct control *control, const struct store *store, uint64_t node,
+                            boot_ms_t now_boot_ms);
+/* Who is there, and whether healing is allowed: of no matter to workloads that have all that they
+ * want. O(workloads). */
 void control_members_changed(struct control *control, boot_ms_t now_boot_ms);
 /* This peer took the write: it proposes the slots. */
 void control_submitted(struct control *control, const uint8_t workload_uid[static 16],

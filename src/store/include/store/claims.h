@@ -93,6 +93,10 @@ void store_each_claim_brief_of(const struct store *store, const uint8_t workload
 /* In pod uid order; void ones included. */
 void store_each_claim_of_node(const struct store *store, uint64_t node, store_claim_visit visit,
                               void *context);
+/* UIDs of the workloads of its claims, void ones included: once for each claim. */
+typedef void (*store_workload_visit)(void *context, const uint8_t workload_uid[static 16]);
+void store_each_workload_of_node(const struct store *store, uint64_t node,
+                                 store_workload_visit visit, void *context);
 /* O(nodes log claims). NULL when there is none. Where two nodes claim one pod uid: the larger node
  * id (it never should be). */
 const struct wire_claim *store_claim_of_pod(const struct store *store,
