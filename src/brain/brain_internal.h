@@ -166,8 +166,8 @@ struct control_view control_view_of(struct brain *brain);
 struct control_output control_output_of(struct brain *brain);
 /* Acts on a change of the store: disk, peers, readers, control. */
 void record_changed(struct brain *brain, const struct store_change *change);
-/* True when the same record again would change nothing. */
-bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer);
+/* The record's key hash when the same again would change nothing, else 0. */
+uint64_t records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer);
 void records_say_complete(struct brain *brain);
 /* control_holder_changed, now. */
 void records_mark_holder(struct brain *brain, uint64_t node);

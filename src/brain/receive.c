@@ -79,9 +79,10 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
     buf_fini(&stream);
 }
 
-/* Counts what was dropped. True when the same record again would change nothing. */
-static bool take_record(struct brain *brain, uint64_t subject, uint64_t generation, uint64_t seq,
-                        const struct wire_message *message, struct buf *answer)
+/* Counts what was dropped. The record's key hash when the same again would change nothing, else 0.
+ */
+static uint64_t take_record(struct brain *brain, uint64_t subject, uint64_t generation,
+                            uint64_t seq, const struct wire_message *message, struct buf *answer)
 {
     struct member_view view;
     bool unborn =
@@ -90,20 +91,20 @@ static bool take_record(struct brain *brain, uint64_t subject, uint64_t generati
         brain->unborn = subject; /* asked for in the next round */
     if (unborn || seq > RECORD_SEQ_MAX) {
         brain->stats.records_implausible++;
-        return false;
+        return 0;
     }
-    bool taken = records_apply(brain, message, answer);
+    uint64_t key_hash = records_apply(brain, message, answer);
     if (subject == brain->node && seq > RECORD_SEQ_OWN_MAX)
         effects_fatal(
             brain->effects,
             "a member has forged a record of this node that leaves no number for the next "
             "one: start the agent again, which gives it a new generation; find the "
             "member, and `shoal node ban` it");
-    return taken;
+    return key_hash;
 }
 
-static bool take_any_record(struct brain *brain, const struct wire_message *message,
-                            struct buf *answer)
+static uint64_t take_any_record(struct brain *brain, const struct wire_message *message,
+                                struct buf *answer)
 {
     switch (message->type) {
     case WIRE_MESSAGE_CLAIM:
@@ -120,6 +121,14 @@ static bool take_any_record(struct brain *brain, const struct wire_message *mess
     }
 }
 
+static void take_any(struct brain *brain, const struct wire_message *message, struct bytes encoded,
+                     struct buf *answer)
+{
+    uint64_t key_hash = take_any_record(brain, message, answer);
+    if (key_hash != 0)
+        gossip_heard_note(brain->heard, brain->now, encoded, key_hash);
+}
+
 static bool take(struct brain *brain, uint64_t node, const struct address *address,
                  const struct wire_message *message, struct bytes encoded, struct buf *answer)
 {
@@ -130,8 +139,7 @@ static bool take(struct brain *brain, uint64_t node, const struct address *addre
     case WIRE_MESSAGE_CLAIM:
     case WIRE_MESSAGE_DECLINE:
     case WIRE_MESSAGE_NODE_STATUS:
-        if (take_any_record(brain, message, answer))
-            gossip_heard_note(brain->heard, brain->now, encoded);
+        take_any(brain, message, encoded, answer);
         return true;
     case WIRE_MESSAGE_KEY_RING:
         if (answer == NULL || !keys_take(brain, node, &message->as.key_ring))
@@ -220,10 +228,14 @@ void receive_payload(struct brain *brain, const struct event *event)
         struct wire_message message;
         wire_arena_reset(&brain->arena); /* nothing of a message outlives its taking */
         /* Over a stream comes what somebody found to differ: that is looked at, and answered. */
-        size_t consumed_bytes = stream ? 0 : gossip_heard_size(brain->heard, brain->now, payload);
+        uint64_t key_hash = 0;
+        size_t consumed_bytes =
+            stream ? 0 : gossip_heard_size(brain->heard, brain->now, payload, &key_hash);
         enum wire_verdict verdict = WIRE_OK;
         bool heard = consumed_bytes > 0;
-        if (!heard)
+        if (heard)
+            gossip_heard_again(brain->gossip, GOSSIP_STATE, key_hash);
+        else
             verdict = wire_message_decode(payload, &brain->arena, &message, &consumed_bytes);
         if (verdict != WIRE_OK) {
             brain->stats.messages_refused++;

@@ -131,9 +131,12 @@ static void spread(struct brain *brain, const struct store_change *change)
     store_put_record(brain->store, change, &record);
     /* A newer version takes the place of an older one that still waits. */
     if (record.size_bytes > 0)
-        (void)gossip_enqueue(brain->gossip, brain->now, GOSSIP_STATE, change->key_hash, 0,
-                             brain->node,
-                             (struct bytes){.data = record.data, .size_bytes = record.size_bytes});
+        (void)gossip_enqueue(brain->gossip, brain->now,
+                             &(struct gossip_news){.class = GOSSIP_STATE,
+                                                   .key = change->key_hash,
+                                                   .origin = brain->node,
+                                                   .may_hint = change->type != WIRE_MESSAGE_DECLINE,
+                                                   .message = {record.data, record.size_bytes}});
     buf_fini(&record);
 }
 
@@ -266,7 +269,7 @@ static bool comes_from_stranger(const struct brain *brain, const struct wire_mes
            (!member_find(brain->members, node, &view) || view.record->generation < generation);
 }
 
-bool records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
+uint64_t records_apply(struct brain *brain, const struct wire_message *message, struct buf *answer)
 {
     struct store_change change;
     mark_before(brain, message);
@@ -289,5 +292,6 @@ bool records_apply(struct brain *brain, const struct wire_message *message, stru
         mark_slot(brain, message);
     if (verdict == STORE_FOREIGN_OWN && brain->adoption_done)
         contradict(brain, message);
-    return verdict == STORE_NEW || verdict == STORE_REPLACED || verdict == STORE_DUPLICATE;
+    bool holds = verdict == STORE_NEW || verdict == STORE_REPLACED || verdict == STORE_DUPLICATE;
+    return holds ? change.key_hash : 0;
 }

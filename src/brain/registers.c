@@ -40,8 +40,11 @@ static void roster_changed(void *context, const struct register_roster *roster, 
     struct wire_roster wire = register_roster_to_wire(roster);
     struct buf payload = BUF_INIT;
     wire_put_roster(&payload, &wire);
-    (void)gossip_enqueue(brain->gossip, brain->now, GOSSIP_SYSTEM, ROSTER_RUMOUR, 0, brain->node,
-                         (struct bytes){payload.data, payload.size_bytes});
+    (void)gossip_enqueue(brain->gossip, brain->now,
+                         &(struct gossip_news){.class = GOSSIP_SYSTEM,
+                                               .key = ROSTER_RUMOUR,
+                                               .origin = brain->node,
+                                               .message = {payload.data, payload.size_bytes}});
     buf_fini(&payload);
     effects_trace(brain->effects, "roster: epoch %llu, %zu voters%s%s",
                   (unsigned long long)roster->epoch, roster->voters_count,

@@ -235,8 +235,12 @@ static void carry_out(struct brain *brain, const struct member_output_item *item
         effects_stream(brain->effects, item->node, &item->address, item->payload);
         return;
     case MEMBER_BROADCAST:
-        (void)gossip_enqueue(brain->gossip, brain->now, GOSSIP_SYSTEM, item->key, item->variant,
-                             item->node, item->payload);
+        (void)gossip_enqueue(brain->gossip, brain->now,
+                             &(struct gossip_news){.class = GOSSIP_SYSTEM,
+                                                   .key = item->key,
+                                                   .variant = item->variant,
+                                                   .origin = item->node,
+                                                   .message = item->payload});
         return;
     case MEMBER_CHANGED:
         member_changed(brain, item);
@@ -298,9 +302,12 @@ static void flush_to(struct brain *brain, const struct member_view *target, size
 {
     struct buf packet = BUF_INIT;
     struct address address = address_of(&target->record->address);
-    bool fresh = true;
-    for (int i = 0; i < GOSSIP_PACKETS_MAX; i++, fresh = false) {
-        if (gossip_fill(brain->gossip, &packet, DATAGRAM_BYTES_MAX, members_count, fresh) == 0)
+    uint64_t hints[STORE_HINTS_MAX];
+    size_t hints_count = gossip_hints(brain->gossip, hints, STORE_HINTS_MAX, members_count);
+    store_put_hints(brain->store, hints, hints_count, &packet);
+    for (int i = 0; i < GOSSIP_PACKETS_MAX; i++) {
+        (void)gossip_fill(brain->gossip, &packet, DATAGRAM_BYTES_MAX, members_count, false);
+        if (packet.size_bytes == 0)
             break;
         effects_datagram(brain->effects, target->node, &address,
                          (struct bytes){packet.data, packet.size_bytes});
@@ -412,14 +419,12 @@ void swim_assume_synced(struct brain *brain)
 void swim_sync_due(struct brain *brain)
 {
     struct member_view targets[MEMBER_PICK_MAX];
-    /* In a storm each rumour is told less often (gossip.md 8.2): what was missed is looked for. */
-    bool storm = gossip_in_storm(brain->gossip, brain->now);
-    boot_ms_t soon_boot_ms = brain->now.boot_ms + SYNC_FAST_PERIOD_MS;
-    if (storm && brain->sync_boot_ms > soon_boot_ms + SYNC_FAST_PERIOD_MS / 4)
-        brain->sync_boot_ms = soon_boot_ms;
     if (brain->now.boot_ms < brain->sync_boot_ms)
         return;
-    bool calm = brain->synced && !brain->differs && !storm;
+    /* In a storm no two members are ever equal, and looking for what is on its way costs as much.
+     */
+    bool storm = gossip_in_storm(brain->gossip, brain->now);
+    bool calm = brain->synced && (!brain->differs || storm);
     uint64_t period_ms = calm ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
     brain->differs = false;
     brain->sync_boot_ms = brain->now.boot_ms + prng_between(&brain->prng, period_ms - period_ms / 4,

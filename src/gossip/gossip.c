@@ -18,6 +18,12 @@
 /* More news of state than this in a window is a storm: 100 a second. */
 #define STORM_WINDOW_MS 250u
 #define STORM_NEWS      25u
+/* How many tellings of a rumour in a storm are in full, unless it comes again meanwhile: three
+ * leave a member of twenty without, who asks for it, and that together costs least. */
+#define STORM_FULL 3
+/* So many times as long is gathered: packets are sent full. */
+#define STORM_COALESCE 2
+#define HINT_BYTES     40
 /* How many rumours that do not fit are passed over for smaller ones behind them. */
 #define SKIP_MAX 32
 
@@ -100,15 +106,12 @@ bool gossip_in_storm(const struct gossip *gossip, struct instant now)
            is_storm(&gossip->storm);
 }
 
-/* In a storm the copies that nobody needs cost more than what they save: half as many leave some
- * member without one rumour in six, and anti-entropy, which goes round five times a second while
- * members differ, brings it. */
-static uint32_t enough(const struct gossip *gossip, enum gossip_class class, size_t members_count)
+/* In a storm the copies that nobody needs are what it costs. */
+static bool becomes_hint(const struct gossip *gossip, const struct rumour *rumour)
 {
-    uint32_t count = gossip_transmissions(class, members_count);
-    if (class != GOSSIP_STATE || !is_storm(&gossip->storm))
-        return count;
-    return count / 2 > GOSSIP_FANOUT ? count / 2 : GOSSIP_FANOUT;
+    return rumour->class == GOSSIP_STATE && rumour->may_hint && !rumour->hinted &&
+           rumour->size_bytes > HINT_BYTES && rumour->size_bytes <= GOSSIP_SMALL_BYTES_MAX &&
+           is_storm(&gossip->storm);
 }
 
 static bool has_room(const struct gossip *gossip, const struct lane *lane, size_t size_bytes)
@@ -148,28 +151,28 @@ static void supersede(struct gossip *gossip, struct lane *lane, uint64_t key, ui
  * gathered. */
 static boot_ms_t news_due(const struct gossip *gossip, struct instant now)
 {
+    bool storm = is_storm(&gossip->storm);
     boot_ms_t soon = now.boot_ms + gossip->config.coalesce_ms / 5;
-    boot_ms_t next = gossip->flushed_boot_ms + gossip->config.coalesce_ms;
+    boot_ms_t next =
+        gossip->flushed_boot_ms + gossip->config.coalesce_ms * (storm ? STORM_COALESCE : 1);
     return gossip->flushed_boot_ms == 0 || next < soon ? soon : next;
 }
 
 enum gossip_verdict gossip_enqueue(struct gossip *gossip, struct instant now,
-                                   enum gossip_class class, uint64_t key, uint64_t variant,
-                                   uint64_t origin, struct bytes message)
+                                   const struct gossip_news *news)
 {
-    ASSERT(class < GOSSIP_CLASS_COUNT && message.size_bytes > 0);
-    struct lane *lane = &gossip->lanes[class];
-    supersede(gossip, lane, key, variant);
-    if (!make_room(gossip, lane, origin, message.size_bytes)) {
+    ASSERT(news->class < GOSSIP_CLASS_COUNT && news->message.size_bytes > 0);
+    struct lane *lane = &gossip->lanes[news->class];
+    supersede(gossip, lane, news->key, news->variant);
+    if (!make_room(gossip, lane, news->origin, news->message.size_bytes)) {
         gossip->stats.dropped++;
         return GOSSIP_DROPPED;
     }
-    struct rumour *rumour = lane_add(lane, ++gossip->sequence, key, variant, origin, message);
-    rumour->class = class;
+    (void)lane_add(lane, ++gossip->sequence, news);
     boot_ms_t due = news_due(gossip, now);
     if (due < gossip->due_boot_ms)
         gossip->due_boot_ms = due;
-    watch_for_storms(gossip, now.boot_ms, class == GOSSIP_STATE);
+    watch_for_storms(gossip, now.boot_ms, news->class == GOSSIP_STATE);
     gossip->stats.queued++;
     return GOSSIP_QUEUED;
 }
@@ -187,10 +190,39 @@ static void count_told(struct gossip *gossip, struct lane *lane, struct rumour *
     gossip->stats.told++;
     rumour->pass = gossip->pass;
     lane_told(lane, rumour);
-    if (rumour->told >= enough(gossip, rumour->class, members_count)) {
+    if (rumour->told >= gossip_transmissions(rumour->class, members_count)) {
         lane_drop(lane, rumour);
         gossip->stats.finished++;
+    } else if (rumour->told >= STORM_FULL && becomes_hint(gossip, rumour)) {
+        lane_hint(lane, rumour);
     }
+}
+
+void gossip_heard_again(struct gossip *gossip, enum gossip_class class, uint64_t key)
+{
+    struct lane *lane = &gossip->lanes[class];
+    struct rumour *rumour = lane_first_of_key(lane, key);
+    if (rumour != NULL && becomes_hint(gossip, rumour))
+        lane_hint(lane, rumour);
+}
+
+size_t gossip_hints(struct gossip *gossip, uint64_t *ret_keys, size_t keys_max,
+                    size_t members_count)
+{
+    struct lane *lane = &gossip->lanes[GOSSIP_STATE];
+    struct rumour *rumour = RB_MIN(gossip_by_order, &lane->hints);
+    size_t count = 0;
+    gossip->pass++;
+    while (rumour != NULL && count < keys_max) {
+        struct rumour *next = RB_NEXT(gossip_by_order, &lane->hints, rumour);
+        if (rumour->pass != gossip->pass) {
+            ret_keys[count++] = rumour->key;
+            count_told(gossip, lane, rumour, members_count);
+        }
+        rumour = next;
+    }
+    gossip->stats.hinted += count;
+    return count;
 }
 
 /* Appends rumours of one class while the packet holds at most `limit_bytes`. */

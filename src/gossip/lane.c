@@ -37,6 +37,8 @@ RB_GENERATE(gossip_by_order, rumour, by_order, rumour_compare_order)
 
 struct gossip_by_order *rumour_order(struct lane *lane, const struct rumour *rumour)
 {
+    if (rumour->hinted)
+        return &lane->hints;
     return rumour->size_bytes > GOSSIP_SMALL_BYTES_MAX ? &lane->large : &lane->small;
 }
 
@@ -77,23 +79,24 @@ uint64_t lane_next_tag(struct lane *lane, uint64_t node, size_t size_bytes)
     return start + size_bytes + RUMOUR_COST_BYTES;
 }
 
-struct rumour *lane_add(struct lane *lane, uint64_t sequence, uint64_t key, uint64_t variant,
-                        uint64_t origin, struct bytes message)
+struct rumour *lane_add(struct lane *lane, uint64_t sequence, const struct gossip_news *news)
 {
-    struct rumour *rumour = mem_alloc(1, sizeof(*rumour) + message.size_bytes);
-    rumour->key = key;
-    rumour->variant = variant;
+    struct rumour *rumour = mem_alloc(1, sizeof(*rumour) + news->message.size_bytes);
+    rumour->class = news->class;
+    rumour->key = news->key;
+    rumour->variant = news->variant;
+    rumour->may_hint = news->may_hint;
     rumour->sequence = sequence;
-    rumour->tag = lane_next_tag(lane, origin, message.size_bytes);
-    rumour->origin = origin_enter(lane, origin);
+    rumour->tag = lane_next_tag(lane, news->origin, news->message.size_bytes);
+    rumour->origin = origin_enter(lane, news->origin);
     rumour->origin->tag = rumour->tag;
-    rumour->size_bytes = (uint32_t)message.size_bytes;
-    memcpy(rumour->message, message.data, message.size_bytes);
+    rumour->size_bytes = (uint32_t)news->message.size_bytes;
+    memcpy(rumour->message, news->message.data, news->message.size_bytes);
     RB_INSERT(gossip_by_key, &lane->by_key, rumour);
     RB_INSERT(gossip_by_order, rumour_order(lane, rumour), rumour);
     lane->count++;
     lane->small_count += rumour->size_bytes <= GOSSIP_SMALL_BYTES_MAX;
-    lane->bytes += message.size_bytes;
+    lane->bytes += news->message.size_bytes;
     return rumour;
 }
 
@@ -118,13 +121,25 @@ void lane_told(struct lane *lane, struct rumour *rumour)
     RB_INSERT(gossip_by_order, order, rumour);
 }
 
+void lane_hint(struct lane *lane, struct rumour *rumour)
+{
+    RB_REMOVE(gossip_by_order, rumour_order(lane, rumour), rumour);
+    rumour->hinted = true;
+    RB_INSERT(gossip_by_order, rumour_order(lane, rumour), rumour);
+}
+
+static struct rumour *worse(struct rumour *a, struct rumour *b)
+{
+    if (a == NULL || b == NULL)
+        return a != NULL ? a : b;
+    return rumour_compare_order(a, b) > 0 ? a : b;
+}
+
 struct rumour *lane_worst(struct lane *lane)
 {
-    struct rumour *small = RB_MAX(gossip_by_order, &lane->small);
-    struct rumour *large = RB_MAX(gossip_by_order, &lane->large);
-    if (small == NULL || large == NULL)
-        return small != NULL ? small : large;
-    return rumour_compare_order(small, large) > 0 ? small : large;
+    struct rumour *told =
+        worse(RB_MAX(gossip_by_order, &lane->small), RB_MAX(gossip_by_order, &lane->large));
+    return worse(told, RB_MAX(gossip_by_order, &lane->hints));
 }
 
 struct rumour *lane_first_of_key(struct lane *lane, uint64_t key)
@@ -148,6 +163,8 @@ void lane_validate(struct lane *lane, enum gossip_class class)
     struct origin *origin;
     RB_FOREACH (rumour, gossip_by_key, &lane->by_key) {
         ASSERT(rumour->class == class && rumour->size_bytes > 0);
+        ASSERT(!rumour->hinted ||
+               (rumour->may_hint && rumour->size_bytes <= GOSSIP_SMALL_BYTES_MAX));
         ASSERT(RB_FIND(gossip_by_order, rumour_order(lane, rumour), rumour) == rumour);
         ASSERT(rumour->tag <= rumour->origin->tag);
         count++;

@@ -26,6 +26,7 @@ struct rumour {
     uint64_t pass;     /* of the last packet that it went into */
     struct origin *origin;
     enum gossip_class class;
+    bool may_hint, hinted; /* from now on by hints alone */
     uint32_t told;
     uint32_t size_bytes;
     uint8_t message[];
@@ -33,11 +34,12 @@ struct rumour {
 RB_HEAD(gossip_by_key, rumour);
 RB_HEAD(gossip_by_order, rumour);
 
-/* One class. Invariant: by_key holds small and large together; count and bytes are of both. */
+/* One class. Invariant: by_key holds small, large and hints together; so do count and bytes. */
 struct lane {
     struct gossip_by_key by_key;
     struct gossip_by_order small;
     struct gossip_by_order large;
+    struct gossip_by_order hints;
     struct gossip_origins origins;
     uint64_t virtual_tag; /* of the newest rumour that was told for the first time */
     size_t count;
@@ -72,9 +74,10 @@ struct gossip_by_order *rumour_order(struct lane *lane, const struct rumour *rum
 void lane_drop(struct lane *lane, struct rumour *rumour);
 /* It has been told once more: moves behind those told less often. */
 void lane_told(struct lane *lane, struct rumour *rumour);
+/* From now on it is told by hints. */
+void lane_hint(struct lane *lane, struct rumour *rumour);
 /* Adds a new one; the caller has made room. */
-struct rumour *lane_add(struct lane *lane, uint64_t sequence, uint64_t key, uint64_t variant,
-                        uint64_t origin, struct bytes message);
+struct rumour *lane_add(struct lane *lane, uint64_t sequence, const struct gossip_news *news);
 /* The tag that a rumour of `origin` would get. */
 uint64_t lane_next_tag(struct lane *lane, uint64_t origin, size_t size_bytes);
 /* The one to give up first: the most told, then the one whose origin is furthest ahead of its

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "hints.h"
 #include "items.h"
 #include "records.h"
 
@@ -410,9 +411,12 @@ static void take_leaf_summaries(struct store *store, const struct wire_leaf_summ
 
 /* ---- Wants in, records out */
 
-static void take_want(struct store *store, const struct wire_want *message, struct buf *stream)
+/* What a hint led to goes by datagram where it fits one: that needs no connection. */
+static void take_want(struct store *store, const struct wire_want *message, struct buf *datagram,
+                      struct buf *stream)
 {
-    struct answer answer = answer_begin(store, stream);
+    struct buf records = BUF_INIT;
+    struct answer answer = answer_begin(store, &records);
     struct items found = {.items = NULL};
     for (size_t i = 0; i < message->key_hashes_count && !answer.cut_short; i++) {
         found.count = 0;
@@ -421,7 +425,10 @@ static void take_want(struct store *store, const struct wire_want *message, stru
             answer_put(&answer, &found.items[k]);
     }
     answer_end(&answer);
+    bool fits = message->hinted && records.size_bytes <= DATAGRAM_BYTES_MAX;
+    buf_append(fits ? datagram : stream, records.data, records.size_bytes);
     mem_free(found.items);
+    buf_fini(&records);
 }
 
 bool store_anti_entropy(struct store *store, struct instant now, const struct wire_message *message,
@@ -433,7 +440,10 @@ bool store_anti_entropy(struct store *store, struct instant now, const struct wi
         take_digest(store, &message->as.digest, ret_datagram, ret_stream);
         return true;
     case WIRE_MESSAGE_SUMMARIES:
-        take_summaries(store, &message->as.summaries, ret_stream);
+        if (message->as.summaries.buckets == 0)
+            hints_take(store, &message->as.summaries, ret_datagram);
+        else
+            take_summaries(store, &message->as.summaries, ret_stream);
         return true;
     case WIRE_MESSAGE_LEAVES_QUERY:
         if (message->as.leaves_query.buckets != 0)
@@ -446,7 +456,7 @@ bool store_anti_entropy(struct store *store, struct instant now, const struct wi
         take_leaf_summaries(store, &message->as.leaf_summaries, ret_stream);
         return true;
     case WIRE_MESSAGE_WANT:
-        take_want(store, &message->as.want, ret_stream);
+        take_want(store, &message->as.want, ret_datagram, ret_stream);
         return true;
     default:
         return false;

@@ -152,8 +152,12 @@ static void carry_out(struct cluster *cluster, size_t from, const struct member_
         network_stream(cluster, from, item->node, &item->address, item->payload);
         break;
     case MEMBER_BROADCAST:
-        (void)gossip_enqueue(host->gossip, cluster_instant(cluster), GOSSIP_SYSTEM, item->key,
-                             item->variant, item->node, item->payload);
+        (void)gossip_enqueue(host->gossip, cluster_instant(cluster),
+                             &(struct gossip_news){.class = GOSSIP_SYSTEM,
+                                                   .key = item->key,
+                                                   .variant = item->variant,
+                                                   .origin = item->node,
+                                                   .message = item->payload});
         break;
     case MEMBER_CHANGED:
         note_change(cluster, host, item);

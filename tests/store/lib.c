@@ -283,12 +283,20 @@ bool exchange(struct store *a, struct store *b, struct instant now, struct excha
 bool exchange_at(struct store *a, struct instant now_a, struct store *b, struct instant now_b,
                  struct exchange *ret_exchange)
 {
+    struct buf digest = BUF_INIT;
+    store_put_digest(a, &digest);
+    return exchange_after(a, now_a, b, now_b, digest, ret_exchange);
+}
+
+bool exchange_after(struct store *a, struct instant now_a, struct store *b, struct instant now_b,
+                    struct buf first, struct exchange *ret_exchange)
+{
     struct instant now[2] = {now_a, now_b};
     struct exchange count = {.rounds = 0};
     struct store *stores[2] = {a, b};
     struct buf datagrams[2] = {BUF_INIT, BUF_INIT},
                streams[2] = {BUF_INIT, BUF_INIT}; /* to the store of that index */
-    store_put_digest(a, &datagrams[1]);
+    datagrams[1] = first;
     while (datagrams[0].size_bytes + datagrams[1].size_bytes + streams[0].size_bytes +
                streams[1].size_bytes >
            0) {

@@ -74,6 +74,9 @@ struct exchange {
  * equal then. */
 bool exchange_at(struct store *a, struct instant now_a, struct store *b, struct instant now_b,
                  struct exchange *ret_exchange);
+/* The same, when `a` has sent the datagram `first` (freed here). */
+bool exchange_after(struct store *a, struct instant now_a, struct store *b, struct instant now_b,
+                    struct buf first, struct exchange *ret_exchange);
 bool exchange(struct store *a, struct store *b, struct instant now, struct exchange *ret_exchange);
 
 #endif

@@ -8,9 +8,12 @@
  * when gossip_flush_due:
  *
  *     for each of GOSSIP_FANOUT random live members:
- *         for (bool fresh = true; gossip_fill(g, packet, DATAGRAM_BYTES_MAX, members, fresh) > 0;
- * fresh = false) send packet; clear packet while (gossip_take_large(g, members, payload)): stream
- * payload to GOSSIP_FANOUT random live members gossip_flushed(g, now, members)
+ *         put what gossip_hints names into packet
+ *         while (gossip_fill(g, packet, DATAGRAM_BYTES_MAX, members, false) > 0)
+ *             send packet; clear packet
+ *     while (gossip_take_large(g, members, payload)):
+ *         stream payload to GOSSIP_FANOUT random live members
+ *     gossip_flushed(g, now, members)
  */
 #ifndef SHOAL_GOSSIP_GOSSIP_H
 #define SHOAL_GOSSIP_GOSSIP_H
@@ -52,12 +55,21 @@ struct gossip;
 struct gossip *gossip_new(const struct gossip_config *config);
 void gossip_free(struct gossip *gossip); /* NULL is fine */
 
-/* Adds a rumour (copied), in place of an older one of the same (class, key, variant); variant 0
- * replaces every variant of the key. origin: whose news it is, for fairness. At the limits the most
- * told rumour is dropped, of the origin with the most. O(log n). */
+struct gossip_news {
+    enum gossip_class class;
+    uint64_t key;
+    uint64_t variant; /* 0: in place of every variant of the key */
+    uint64_t origin;  /* whose it is, for fairness */
+    bool may_hint;    /* who lacks it can ask for it by its key */
+    struct bytes message;
+};
+/* Adds a rumour (copied), in place of an older one of the same (class, key, variant). At the limits
+ * the most told rumour is dropped, of the origin with the most. O(log n). */
 enum gossip_verdict gossip_enqueue(struct gossip *gossip, struct instant now,
-                                   enum gossip_class class, uint64_t key, uint64_t variant,
-                                   uint64_t origin, struct bytes message);
+                                   const struct gossip_news *news);
+/* The rumour came again, from somebody else: in a storm the other members get hints only. O(log n).
+ */
+void gossip_heard_again(struct gossip *gossip, enum gossip_class class, uint64_t key);
 /* Drops every variant of the key: it is not true any more. */
 void gossip_forget(struct gossip *gossip, enum gossip_class class, uint64_t key);
 void gossip_clear(struct gossip *gossip);
@@ -70,6 +82,10 @@ void gossip_clear(struct gossip *gossip);
  * members nothing. O(appended log n), O(n) when continuing. */
 size_t gossip_fill(struct gossip *gossip, struct buf *packet, size_t packet_bytes_max,
                    size_t members_count, bool fresh_target);
+/* Begins a target. In a storm: keys of rumours to hint at, each of which counts as told. Returns
+ * how many, at most `keys_max`; gossip_fill repeats none of them until the next target. */
+size_t gossip_hints(struct gossip *gossip, uint64_t *ret_keys, size_t keys_max,
+                    size_t members_count);
 /* Takes the next rumour that is too large for a datagram; to be streamed to GOSSIP_FANOUT members.
  * false: none. */
 bool gossip_take_large(struct gossip *gossip, struct buf *ret_message);
@@ -81,17 +97,15 @@ bool gossip_flush_due(const struct gossip *gossip, struct instant now);
 void gossip_flushed(struct gossip *gossip, struct instant now, size_t members_count);
 boot_ms_t gossip_deadline(const struct gossip *gossip); /* BOOT_MS_NEVER: nothing to do */
 
-/* How often one member tells a small rumour: GOSSIP_FANOUT at least. In a storm half as often, if
- * it is of state. */
+/* How often one member tells a small rumour, hints included: GOSSIP_FANOUT at least. */
 uint32_t gossip_transmissions(enum gossip_class class, size_t members_count);
-/* More than 100 news of state a second came in the last moments: anti-entropy shall look for what
- * is told less often. */
+/* More than 100 news of state a second came in the last moments. */
 bool gossip_in_storm(const struct gossip *gossip, struct instant now);
 
 struct gossip_stats {
     size_t rumours_count[GOSSIP_CLASS_COUNT];
     size_t bytes[GOSSIP_CLASS_COUNT];
-    uint64_t queued, superseded, told, finished, dropped;
+    uint64_t queued, superseded, told, hinted, finished, dropped;
 };
 void gossip_stats(const struct gossip *gossip, struct gossip_stats *ret_stats);
 void gossip_validate(const struct gossip *gossip);

@@ -28,10 +28,12 @@ struct gossip_heard;
 struct gossip_heard *gossip_heard_new(uint64_t seed);
 void gossip_heard_free(struct gossip_heard *heard); /* NULL is fine */
 
-/* The size in bytes of the message at the beginning of `in` if it was heard lately; 0: it was not,
- * or that is forgotten. O(size). */
-size_t gossip_heard_size(const struct gossip_heard *heard, struct instant now, struct bytes in);
+/* The size in bytes of the message at the beginning of `in` if it was heard lately, and its key; 0:
+ * it was not, or that is forgotten. O(size). */
+size_t gossip_heard_size(const struct gossip_heard *heard, struct instant now, struct bytes in,
+                         uint64_t *ret_key);
 /* `message` has been taken in: hearing it again would change nothing. O(size). */
-void gossip_heard_note(struct gossip_heard *heard, struct instant now, struct bytes message);
+void gossip_heard_note(struct gossip_heard *heard, struct instant now, struct bytes message,
+                       uint64_t key);
 
 #endif

@@ -26,6 +26,11 @@
 uint64_t store_digest(const struct store *store, uint64_t ret_buckets[STORE_BUCKETS_COUNT]);
 /* Begins an exchange: appends a digest message. */
 void store_put_digest(const struct store *store, struct buf *datagram);
+/* Appends a message that says which versions are held under the key hashes, for who lacks them to
+ * ask: nothing for what is not held, and of more than STORE_HINTS_MAX the first. 27 bytes each. */
+#define STORE_HINTS_MAX 32
+void store_put_hints(const struct store *store, const uint64_t *key_hashes, size_t count,
+                     struct buf *datagram);
 /*
  * Takes a message of an exchange (false: any other type) and appends the answer: what goes back
  * as a datagram, what as one stream message; either may stay empty. Records of the answer come to

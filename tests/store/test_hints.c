@@ -1,0 +1,154 @@
+/* proto/state.md 6.9: who is told of a version that it lacks asks for it. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "items.h"
+#include "lib.h"
+
+static struct store *a, *b;
+
+static void setup(void)
+{
+    a = make_store_with((struct store_config){.node = 1, .generation = 100});
+    b = make_store_with((struct store_config){.node = 2, .generation = 100});
+}
+
+static void teardown(void)
+{
+    store_validate(a);
+    store_validate(b);
+    store_free(a);
+    store_free(b);
+}
+
+/* `a` hints at all that it holds, and at something that it does not. */
+static struct exchange hint_at_all(void)
+{
+    struct items items = {.items = NULL};
+    struct buf hint = BUF_INIT;
+    struct exchange count;
+    uint64_t hashes[STORE_HINTS_MAX] = {12345};
+    size_t hashes_count = 1;
+    items_collect(a, 0, UINT64_MAX, &items);
+    for (size_t i = 0; i < items.count && hashes_count < STORE_HINTS_MAX; i++)
+        hashes[hashes_count++] = items.items[i].key_hash;
+    store_put_hints(a, hashes, hashes_count, &hint);
+    (void)exchange_after(a, at_ms(0), b, at_ms(0), hint, &count);
+    mem_free(items.items);
+    return count;
+}
+
+static const struct store_object *held(struct store *store, const char *key)
+{
+    return store_object(store, key);
+}
+
+/* Mutations: hints_take() asks for what is equal, or for what is older there; asks for nothing that
+ * is not held at all; take_want() answers by stream. */
+START_TEST(what_is_missing_or_older_is_asked_for)
+{
+    struct wire_object both = make_object("both", 10, 3, 0, 1, "{}"),
+                       mine = make_object("mine", 10, 3, 0, 2, "{}"),
+                       yours = make_object("yours", 10, 3, 0, 3, "{}"),
+                       old = make_object("old", 10, 3, 0, 4, "{}"),
+                       newer = make_object("old", 20, 3, 10, 4, "{ }"),
+                       gone = make_object("gone", 10, 3, 0, 5, "{}"),
+                       deletion = make_tombstone("gone", 20, 3, 10, 5),
+                       early = make_object("ahead", 10, 3, 0, 6, "{}"),
+                       later = make_object("ahead", 20, 3, 10, 6, "{ }");
+    struct wire_claim claim = make_claim(3, 5, 1, 1, 9, 0), ready = make_claim(3, 5, 2, 1, 9, 0);
+    struct wire_node_status status = make_status(3, 5, 3, true);
+    ready.ready = true;
+    put_object(a, &both);
+    put_object(b, &both);
+    put_object(a, &mine);
+    put_object(b, &yours);
+    put_object(b, &old);
+    put_object(a, &newer);
+    put_object(b, &gone);
+    put_object(a, &deletion);
+    put_object(a, &early);
+    put_object(b, &later);
+    put_claim(b, 0, &claim);
+    put_claim(a, 0, &ready);
+    put_status(a, &status);
+    struct exchange count = hint_at_all();
+    ck_assert_uint_eq(count.datagrams, 3); /* hint, want, records */
+    ck_assert_uint_eq(count.streams, 0);
+    ck_assert_uint_eq(count.records, 5);
+    ck_assert_ptr_nonnull(held(b, "mine"));
+    ck_assert_ptr_null(held(b, "gone"));
+    ck_assert_uint_eq(held(b, "old")->version.hlc, hlc_at(20));
+    ck_assert_uint_eq(held(b, "ahead")->version.hlc, hlc_at(20));
+    ck_assert_uint_eq(held(a, "ahead")->version.hlc, hlc_at(10));
+    ck_assert_ptr_null(held(a, "yours"));
+    ck_assert(store_claim(b, 3, ready.pod_uid)->ready);
+    count = hint_at_all();
+    ck_assert_uint_eq(count.datagrams, 1); /* nothing is lacking */
+    ck_assert_uint_eq(count.streams, 0);
+}
+END_TEST
+
+/* Mutation: take_want() always answers by datagram. */
+START_TEST(what_does_not_fit_a_datagram_comes_by_stream)
+{
+    char body[3001];
+    memset(body, ' ', sizeof(body) - 1);
+    body[0] = '{';
+    body[sizeof(body) - 2] = '}';
+    body[sizeof(body) - 1] = 0;
+    struct wire_object large = make_object("large", 10, 3, 0, 1, body);
+    put_object(a, &large);
+    struct exchange count = hint_at_all();
+    ck_assert_uint_eq(count.datagrams, 2);
+    ck_assert_uint_eq(count.streams, 1);
+    ck_assert_ptr_nonnull(held(b, "large"));
+}
+END_TEST
+
+/* Of a list that no peer should send the first are asked for: what is asked for, and what is
+ * answered, has a limit. Mutation: the limit in hints_take(). */
+START_TEST(hints_have_a_limit)
+{
+    struct wire_summary items[3 * STORE_HINTS_MAX];
+    struct buf datagram = BUF_INIT, stream = BUF_INIT;
+    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
+        items[i] = (struct wire_summary){.key_hash = i + 1, .high = 1, .low = 1};
+    struct wire_message message = {
+        .type = WIRE_MESSAGE_SUMMARIES,
+        .as.summaries = {.items = items, .items_count = sizeof(items) / sizeof(items[0])}};
+    ck_assert(store_anti_entropy(a, at_ms(0), &message, &datagram, &stream));
+    ck_assert_uint_eq(stream.size_bytes, 0);
+    struct wire_arena arena;
+    wire_arena_init(&arena, 0);
+    size_t consumed_bytes = 0;
+    ck_assert_int_eq(wire_message_decode((struct bytes){datagram.data, datagram.size_bytes}, &arena,
+                                         &message, &consumed_bytes),
+                     WIRE_OK);
+    ck_assert_uint_eq(message.as.want.key_hashes_count, STORE_HINTS_MAX);
+    wire_arena_fini(&arena);
+    buf_clear(&datagram);
+    store_put_hints(a, (uint64_t[]){1, 2, 3}, 3, &datagram);
+    ck_assert_uint_eq(datagram.size_bytes, 0); /* nothing of it is held */
+    buf_fini(&datagram);
+    buf_fini(&stream);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store/hints");
+    TCase *tcase = tcase_create("hints");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, what_is_missing_or_older_is_asked_for);
+    tcase_add_test(tcase, what_does_not_fit_a_datagram_comes_by_stream);
+    tcase_add_test(tcase, hints_have_a_limit);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
