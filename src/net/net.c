@@ -76,7 +76,7 @@ static void fill_config(struct net *net, const struct net_config *config)
         .generation = config->generation,
         .connect_timeout_ms = or_default(config->connect_timeout_ms, 3000),
         .handshake_timeout_ms = or_default(config->handshake_timeout_ms, 3000),
-        .idle_timeout_ms = or_default(config->idle_timeout_ms, 60000),
+        .idle_timeout_ms = or_default(config->idle_timeout_ms, 10000),
         .send_timeout_ms = or_default(config->send_timeout_ms, 15000),
         .connections_max = or_default(config->connections_max, NET_CONNECTIONS_MAX),
     };

@@ -39,7 +39,7 @@ struct net_config {
     uint64_t generation; /* of this boot, durable before this call; see seal_random_boot_nonce() */
     uint32_t connect_timeout_ms;   /* [3000] */
     uint32_t handshake_timeout_ms; /* [3000] */
-    uint32_t idle_timeout_ms;      /* [60000] a gossip connection without traffic is closed */
+    uint32_t idle_timeout_ms;      /* [10000] a gossip connection without traffic is closed */
     uint32_t send_timeout_ms; /* [15000] a gossip peer that takes nothing for so long is gone */
     uint32_t connections_max; /* [NET_CONNECTIONS_MAX] */
 };
