@@ -99,7 +99,7 @@ static void prove_answer(const struct member_table *table, uint64_t challenge,
     uint8_t statement[ANSWER_BYTES];
     if (table->signer.sign == NULL)
         return;
-    answer_statement(ack->subject, challenge, statement);
+    answer_statement(member_self(table), challenge, statement);
     table->signer.sign(table->signer.context, (struct bytes){statement, sizeof(statement)}, proof);
     ack->proof = (struct bytes){proof, SIGNER_SIGNATURE_BYTES};
 }
@@ -112,7 +112,7 @@ static enum member_verdict receive_ping(struct member_table *table, uint64_t fro
     if (ping->target != 0 && ping->target != own->node)
         return MEMBER_NOT_FOR_US;
     uint32_t slot = roster_find(&table->roster, from_node);
-    struct wire_ack ack = {.seq = ping->seq, .subject = own->node};
+    struct wire_ack ack = {.seq = ping->seq};
     ack.agrees = ping->view != 0 && ping->view == table->roster.view_hash;
     if (!ack.agrees) { /* else it knows all three */
         ack.generation = own->generation;
@@ -177,6 +177,7 @@ static void take_answer(struct member_table *table, uint32_t slot, const struct 
     if (!is_our_ping(inquiry, ack->seq))
         return;
     bool probed = inquiry->kind == INQUIRY_PROBE;
+    entry->peer->knows_us = ack->agrees;
     clock_unmute(table, inquiry->ping_sent_ms);
     if (via == MEMBER_VIA_DATAGRAM && ack->seq == inquiry->seq_last)
         take_round_trip(table, entry->peer, inquiry, ack);
@@ -221,7 +222,7 @@ static enum member_verdict receive_ack(struct member_table *table, uint64_t from
                                        const struct address *from_address, enum member_via via,
                                        const struct wire_ack *ack, struct member_output *output)
 {
-    if (ack->subject != from_node)
+    if (ack->subject != 0 && ack->subject != from_node)
         return take_relayed(table, ack, output);
     if (relay_ack(table, from_node, ack, output))
         return MEMBER_OK;

@@ -33,6 +33,7 @@ struct peer {
     uint32_t samples_us[2];       /* the two before the newest: for the median */
     struct coordinate coordinate; /* as it last said; error 0: not known */
     uint8_t unanswered; /* probes of ours that it left unanswered since it last answered */
+    bool knows_us;      /* this very life of ours: its view was ours when it last answered */
 };
 
 /* 32 bytes: every member has one for every other. */

@@ -115,6 +115,9 @@ static void adopt_generation(struct member_table *table, uint64_t generation,
     }
     value.generation = generation + 1;
     value.incarnation = 0;
+    for (size_t slot = 0; slot < table->roster.slots_count; slot++)
+        if (table->roster.entries[slot].peer != NULL)
+            table->roster.entries[slot].peer->knows_us = false;
     self_replace(table, &value);
     persist_self(table, output);
     spread_record(table, table->roster.self, output);

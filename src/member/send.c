@@ -63,6 +63,11 @@ static bool wants_coordinate(const struct member_table *table, const struct inqu
            table->rounds_count % LOCATE_EVERY == 1;
 }
 
+static bool knows_us(const struct entry *entry)
+{
+    return entry->status == MEMBER_ALIVE && entry->peer != NULL && entry->peer->knows_us;
+}
+
 void send_ping(struct member_table *table, struct inquiry *inquiry, enum member_via via,
                struct member_output *output)
 {
@@ -70,7 +75,7 @@ void send_ping(struct member_table *table, struct inquiry *inquiry, enum member_
     struct wire_ping ping = {
         .seq = ++table->seq,
         .target = entry_node(entry),
-        .generation = self_value(table)->generation,
+        .generation = knows_us(entry) ? 0 : self_value(table)->generation,
         .suspected = inquiry->kind == INQUIRY_SUSPECT || entry->status == MEMBER_DEAD,
         .view = table->roster.view_hash,
         .locate = via == MEMBER_VIA_DATAGRAM && wants_coordinate(table, inquiry),
