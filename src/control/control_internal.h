@@ -35,10 +35,9 @@
  */
 #define SLOTS_MAX 10000
 
-/* 16 bytes: there may be 100,000 of them. */
+/* 4 bytes: there may be 100,000 of them. */
 struct control_slot {
-    boot_ms_t vacant_since_boot_ms; /* BOOT_MS_NEVER: claimed */
-    uint32_t past;                  /* what it ran last: slot_past() */
+    uint16_t past; /* what it ran last: slot_past() */
     bool was_claimed;
 };
 
@@ -71,7 +70,8 @@ struct control_workload {
     struct spec_workload spec;
     struct control_slot *slots;
     uint32_t slots_count;
-    uint32_t slots_made_count; /* slots in memory: the most that there ever were */
+    uint32_t slots_made_count;       /* slots in memory: the most that there ever were */
+    boot_ms_t *vacant_since_boot_ms; /* of each slot made; NULL: none is vacant */
     struct control_past *pasts;
     uint32_t pasts_count, pasts_capacity;
     struct control_offer *offers; /* of each slot; NULL: none is out */
@@ -201,6 +201,15 @@ struct control_workload *workloads_next_due(const struct control *control);
 void workloads_unsettled_due(struct control *control, boot_ms_t boot_ms);
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms);
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);
+
+/* ---- vacancies.c */
+/* BOOT_MS_NEVER: it is claimed, or was not looked at yet. */
+boot_ms_t slot_vacant_since(const struct control_workload *workload, uint32_t ordinal);
+void slot_set_vacant_since(struct control_workload *workload, uint32_t ordinal, boot_ms_t boot_ms);
+/* Those of slots that were not there before are unknown. */
+void vacancies_resize(struct control_workload *workload, uint32_t slots_made_before);
+/* Whether any slot is vacant; if none is, what knew of them goes. */
+bool vacancies_tidy(struct control_workload *workload);
 
 /* ---- pasts.c */
 struct control_past slot_past(const struct control_workload *workload, uint32_t ordinal);

@@ -3,6 +3,7 @@
  * once and slots name it by number: at 100,000 slots, 16 bytes of each are 1.5 MiB of the 25
  * allowed (proto/state.md 8). Versions that no slot names any more go when the list is full.
  */
+#include "base/assert.h"
 #include "base/memory.h"
 #include "control_internal.h"
 
@@ -29,7 +30,7 @@ static void make_room(struct control_workload *workload)
         numbers[i] = ++kept_count;
     }
     for (uint32_t i = 0; i < workload->slots_made_count; i++)
-        workload->slots[i].past = numbers[workload->slots[i].past];
+        workload->slots[i].past = (uint16_t)numbers[workload->slots[i].past];
     mem_free(numbers);
     workload->pasts_count = kept_count;
     workload->pasts_capacity = kept_count * 2 < PASTS_MIN ? PASTS_MIN : kept_count * 2;
@@ -52,5 +53,6 @@ void slot_set_past(struct control_workload *workload, uint32_t ordinal, struct c
         workload->pasts[workload->pasts_count++] = past;
         number = workload->pasts_count;
     }
-    workload->slots[ordinal].past = number;
+    ASSERT(number <= 2 * SLOTS_MAX); /* make_room */
+    workload->slots[ordinal].past = (uint16_t)number;
 }

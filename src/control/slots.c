@@ -151,13 +151,12 @@ static void start_matured(const struct scene *scene, struct control_workload *wo
 }
 
 /* When the heir of rank 0 may start; rank r follows r * HEIR_STEP_MS later (design 5). */
-static boot_ms_t heirs_begin(const struct control_workload *workload,
-                             const struct control_slot *slot)
+static boot_ms_t heirs_begin(const struct control_workload *workload, uint32_t ordinal)
 {
-    boot_ms_t since_boot_ms = slot->vacant_since_boot_ms;
+    boot_ms_t since_boot_ms = slot_vacant_since(workload, ordinal);
     if (workload->heal_since_boot_ms > since_boot_ms)
         since_boot_ms = workload->heal_since_boot_ms;
-    return since_boot_ms + (slot->was_claimed ? 0 : FIRST_PLACEMENT_WAIT_MS);
+    return since_boot_ms + (workload->slots[ordinal].was_claimed ? 0 : FIRST_PLACEMENT_WAIT_MS);
 }
 
 static void claim_vacancy(const struct scene *scene, struct control_workload *workload,
@@ -176,7 +175,7 @@ static void heal(const struct scene *scene, struct control_workload *workload,
                  struct candidates *candidates, uint32_t ordinal, bool keeps_old)
 {
     struct control *control = scene->control;
-    boot_ms_t begin_boot_ms = heirs_begin(workload, &workload->slots[ordinal]);
+    boot_ms_t begin_boot_ms = heirs_begin(workload, ordinal);
     if (scene->view->now.boot_ms < begin_boot_ms) { /* nobody's turn: no need to know the chain */
         workload_due(control, workload, begin_boot_ms);
         return;
@@ -227,11 +226,11 @@ static void note_slots(struct control_workload *workload, const struct slot_clai
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         struct control_slot *slot = &workload->slots[i];
         if (claims[i].count == 0) {
-            if (slot->vacant_since_boot_ms == BOOT_MS_NEVER)
-                slot->vacant_since_boot_ms = now_boot_ms;
+            if (slot_vacant_since(workload, i) == BOOT_MS_NEVER)
+                slot_set_vacant_since(workload, i, now_boot_ms);
             continue;
         }
-        slot->vacant_since_boot_ms = BOOT_MS_NEVER;
+        slot_set_vacant_since(workload, i, BOOT_MS_NEVER);
         slot->was_claimed = true;
         if (claims[i].newest.object_generation >= slot_past(workload, i).generation)
             slot_set_past(workload, i,
@@ -240,6 +239,7 @@ static void note_slots(struct control_workload *workload, const struct slot_clai
                               .template_hash = claims[i].newest.template_hash,
                           });
     }
+    (void)vacancies_tidy(workload);
     offers_forget(workload, claims);
 }
 
@@ -269,7 +269,7 @@ static void fill_vacancies(const struct scene *scene, struct control_workload *w
         return;
     struct candidates candidates = {.found = false};
     for (uint32_t i = 0; i < workload->slots_count; i++)
-        if (claims[i].count == 0 && workload->slots[i].vacant_since_boot_ms != BOOT_MS_NEVER &&
+        if (claims[i].count == 0 && slot_vacant_since(workload, i) != BOOT_MS_NEVER &&
             (!submitted || workload->slots[i].was_claimed))
             heal(scene, workload, &candidates, i, claims[i].keeps_old);
     candidates_fini(&candidates);

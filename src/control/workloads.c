@@ -79,10 +79,7 @@ void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms)
 {
     struct control_workload *workload = NULL;
     RB_FOREACH (workload, control_workloads, &control->workloads) {
-        bool vacant = false;
-        for (uint32_t i = 0; i < workload->slots_count && !vacant; i++)
-            vacant = workload->slots[i].vacant_since_boot_ms != BOOT_MS_NEVER;
-        if (!vacant)
+        if (!vacancies_tidy(workload))
             continue;
         workload->room_again = true;
         workload_due(control, workload, boot_ms);
@@ -115,6 +112,7 @@ void workload_free(struct control *control, struct control_workload *workload)
     if (workload->spec_valid)
         spec_workload_fini(&workload->spec);
     mem_free(workload->slots);
+    mem_free(workload->vacant_since_boot_ms);
     mem_free(workload->pasts);
     mem_free(workload->offers);
     mem_free(workload->key);
@@ -131,10 +129,12 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
         workload->slots = mem_realloc(workload->slots, slots_count, sizeof(*workload->slots));
         for (uint32_t i = workload->slots_made_count; i < slots_count; i++)
             workload->slots[i] = (struct control_slot){.past = 0};
+        uint32_t made_before = workload->slots_made_count;
         workload->slots_made_count = slots_count;
+        vacancies_resize(workload, made_before);
     }
     for (uint32_t i = workload->slots_count; i < slots_count; i++) {
-        workload->slots[i].vacant_since_boot_ms = BOOT_MS_NEVER;
+        slot_set_vacant_since(workload, i, BOOT_MS_NEVER);
         workload->slots[i].was_claimed = false;
         slot_set_past(workload, i,
                       (struct control_past){.generation = slot_past(workload, i).generation});
