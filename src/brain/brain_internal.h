@@ -17,9 +17,10 @@
 
 /* Anti-entropy: the normal period, the one while something is known to differ, and what counts as
  * caught up when writes never pause. */
-#define SYNC_PERIOD_MS      2000
-#define SYNC_FAST_PERIOD_MS 200
-#define SYNC_ASSUMED_MS     5000
+#define SYNC_PERIOD_MS       2000
+#define SYNC_STORM_PERIOD_MS 1000
+#define SYNC_FAST_PERIOD_MS  200
+#define SYNC_ASSUMED_MS      5000
 /* Members known from before the start get this long to answer before the slots they may hold are
  * healed. */
 #define START_HOLD_MS 10000

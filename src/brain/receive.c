@@ -79,6 +79,32 @@ static void take_anti_entropy(struct brain *brain, uint64_t node, const struct a
     buf_fini(&stream);
 }
 
+/* What somebody lacks of what we hinted at: by datagrams, for that needs no connection. */
+static void answer_hinted(struct brain *brain, uint64_t node, const struct address *address,
+                          const struct wire_want *want)
+{
+    struct buf packet = BUF_INIT, record = BUF_INIT;
+    for (size_t i = 0; i < want->key_hashes_count && i < STORE_ASKED_MAX; i++) {
+        buf_clear(&record);
+        store_put_newest(brain->store, want->key_hashes[i], &record);
+        struct bytes bytes = {record.data, record.size_bytes};
+        if (packet.size_bytes > 0 && packet.size_bytes + bytes.size_bytes > DATAGRAM_BYTES_MAX) {
+            effects_datagram(brain->effects, node, address,
+                             (struct bytes){packet.data, packet.size_bytes});
+            buf_clear(&packet);
+        }
+        if (bytes.size_bytes > DATAGRAM_BYTES_MAX)
+            effects_stream(brain->effects, node, address, bytes);
+        else
+            buf_append(&packet, bytes.data, bytes.size_bytes);
+    }
+    if (packet.size_bytes > 0)
+        effects_datagram(brain->effects, node, address,
+                         (struct bytes){packet.data, packet.size_bytes});
+    buf_fini(&packet);
+    buf_fini(&record);
+}
+
 /* Counts what was dropped. The record's key hash when the same again would change nothing, else 0.
  */
 static uint64_t take_record(struct brain *brain, uint64_t subject, uint64_t generation,
@@ -145,9 +171,14 @@ static bool take(struct brain *brain, uint64_t node, const struct address *addre
         if (answer == NULL || !keys_take(brain, node, &message->as.key_ring))
             brain->stats.messages_refused++;
         return true;
+    case WIRE_MESSAGE_WANT:
+        if (message->as.want.hinted)
+            answer_hinted(brain, node, address, &message->as.want);
+        else
+            take_anti_entropy(brain, node, address, message);
+        return true;
     case WIRE_MESSAGE_DIGEST:
     case WIRE_MESSAGE_SUMMARIES:
-    case WIRE_MESSAGE_WANT:
     case WIRE_MESSAGE_LEAVES_QUERY:
     case WIRE_MESSAGE_LEAVES:
     case WIRE_MESSAGE_LEAF_SUMMARIES:

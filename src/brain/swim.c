@@ -416,16 +416,24 @@ void swim_assume_synced(struct brain *brain)
         brain->stranger = false;
 }
 
+/* In a storm no two members are ever equal, and looking for what is on its way costs as much: but
+ * one hint in ten thousand is lost with both of its answers. */
+static uint64_t sync_period_ms(const struct brain *brain)
+{
+    if (brain->synced && gossip_in_storm(brain->gossip, brain->now))
+        return SYNC_STORM_PERIOD_MS;
+    return brain->synced && !brain->differs ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
+}
+
 void swim_sync_due(struct brain *brain)
 {
     struct member_view targets[MEMBER_PICK_MAX];
+    uint64_t period_ms = sync_period_ms(brain);
+    uint64_t latest_boot_ms = brain->now.boot_ms + period_ms + period_ms / 4;
+    if (period_ms == SYNC_STORM_PERIOD_MS && brain->sync_boot_ms > latest_boot_ms)
+        brain->sync_boot_ms = latest_boot_ms; /* it was planned before the storm */
     if (brain->now.boot_ms < brain->sync_boot_ms)
         return;
-    /* In a storm no two members are ever equal, and looking for what is on its way costs as much.
-     */
-    bool storm = gossip_in_storm(brain->gossip, brain->now);
-    bool calm = brain->synced && (!brain->differs || storm);
-    uint64_t period_ms = calm ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
     brain->differs = false;
     brain->sync_boot_ms = brain->now.boot_ms + prng_between(&brain->prng, period_ms - period_ms / 4,
                                                             period_ms + period_ms / 4);

@@ -149,9 +149,9 @@ static void supersede(struct gossip *gossip, struct lane *lane, uint64_t key, ui
 
 /* News after a pause leaves almost at once, so that three hops fit into 30 ms; news in a row is
  * gathered. */
-static boot_ms_t news_due(const struct gossip *gossip, struct instant now)
+static boot_ms_t news_due(const struct gossip *gossip, struct instant now, enum gossip_class class)
 {
-    bool storm = is_storm(&gossip->storm);
+    bool storm = class == GOSSIP_STATE && is_storm(&gossip->storm);
     boot_ms_t soon = now.boot_ms + gossip->config.coalesce_ms / 5;
     boot_ms_t next =
         gossip->flushed_boot_ms + gossip->config.coalesce_ms * (storm ? STORM_COALESCE : 1);
@@ -169,7 +169,7 @@ enum gossip_verdict gossip_enqueue(struct gossip *gossip, struct instant now,
         return GOSSIP_DROPPED;
     }
     (void)lane_add(lane, ++gossip->sequence, news);
-    boot_ms_t due = news_due(gossip, now);
+    boot_ms_t due = news_due(gossip, now, news->class);
     if (due < gossip->due_boot_ms)
         gossip->due_boot_ms = due;
     watch_for_storms(gossip, now.boot_ms, news->class == GOSSIP_STATE);

@@ -1,11 +1,13 @@
-/* Inside of hints: taking them. Putting is in store/sync.h. */
+/* Inside of hints: taking. Putting and answering is in store/sync.h. */
 #ifndef SHOAL_STORE_HINTS_H
 #define SHOAL_STORE_HINTS_H
 
 #include "state.h"
 #include "store/sync.h"
 
-/* Appends a `want` of what is hinted at and not held; of the first STORE_HINTS_MAX. */
-void hints_take(struct store *store, const struct wire_summaries *summaries, struct buf *datagram);
+/* Appends a `want` of what is hinted at, not held and not asked for lately; eight at most. */
+void hints_take(struct store *store, struct instant now, const struct wire_summaries *summaries,
+                struct buf *datagram);
+void hints_free(struct store *store);
 
 #endif

@@ -156,6 +156,7 @@ struct store {
      * the last continuation was answered; where the next list of summaries begins. */
     uint64_t news_count, news_answered;
     uint32_t summaries_bucket;
+    struct asked *asked; /* what hints led to lately; NULL: nothing */
     struct store_stats stats;
 
     /* Let go by this call, freed by the next: readers may write what they were handed. */

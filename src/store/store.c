@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "entries.h"
+#include "hints.h"
 #include "records.h"
 
 static size_t or_default(size_t value, size_t default_value)
@@ -54,6 +55,7 @@ void store_free(struct store *store)
     free_old(store);
     entries_fini(store);
     records_fini(store);
+    hints_free(store);
     arena_fini(&store->scratch);
     record_reader_free(store->reader);
     mem_free(store->persists);

@@ -411,12 +411,9 @@ static void take_leaf_summaries(struct store *store, const struct wire_leaf_summ
 
 /* ---- Wants in, records out */
 
-/* What a hint led to goes by datagram where it fits one: that needs no connection. */
-static void take_want(struct store *store, const struct wire_want *message, struct buf *datagram,
-                      struct buf *stream)
+static void take_want(struct store *store, const struct wire_want *message, struct buf *stream)
 {
-    struct buf records = BUF_INIT;
-    struct answer answer = answer_begin(store, &records);
+    struct answer answer = answer_begin(store, stream);
     struct items found = {.items = NULL};
     for (size_t i = 0; i < message->key_hashes_count && !answer.cut_short; i++) {
         found.count = 0;
@@ -425,23 +422,19 @@ static void take_want(struct store *store, const struct wire_want *message, stru
             answer_put(&answer, &found.items[k]);
     }
     answer_end(&answer);
-    bool fits = message->hinted && records.size_bytes <= DATAGRAM_BYTES_MAX;
-    buf_append(fits ? datagram : stream, records.data, records.size_bytes);
     mem_free(found.items);
-    buf_fini(&records);
 }
 
 bool store_anti_entropy(struct store *store, struct instant now, const struct wire_message *message,
                         struct buf *ret_datagram, struct buf *ret_stream)
 {
-    (void)now;
     switch (message->type) {
     case WIRE_MESSAGE_DIGEST:
         take_digest(store, &message->as.digest, ret_datagram, ret_stream);
         return true;
     case WIRE_MESSAGE_SUMMARIES:
         if (message->as.summaries.buckets == 0)
-            hints_take(store, &message->as.summaries, ret_datagram);
+            hints_take(store, now, &message->as.summaries, ret_datagram);
         else
             take_summaries(store, &message->as.summaries, ret_stream);
         return true;
@@ -456,7 +449,7 @@ bool store_anti_entropy(struct store *store, struct instant now, const struct wi
         take_leaf_summaries(store, &message->as.leaf_summaries, ret_stream);
         return true;
     case WIRE_MESSAGE_WANT:
-        take_want(store, &message->as.want, ret_datagram, ret_stream);
+        take_want(store, &message->as.want, ret_stream);
         return true;
     default:
         return false;

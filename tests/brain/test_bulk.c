@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "cluster.h"
 
 #define OBJECTS_COUNT 10000
@@ -176,6 +177,97 @@ START_TEST(halves_agree_soon_after_a_partition)
 }
 END_TEST
 
+/* ---- what was hinted at (proto/state.md 6.9) */
+
+#define WANTED_COUNT 8
+
+static struct {
+    size_t datagrams, streams, bytes_max, records;
+} answered;
+
+static void step_begins(void)
+{
+}
+
+static void note_answer(const struct effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct effect *effect = &effects->items[i];
+        bool stream = effect->kind == EFFECT_STREAM;
+        struct wire_message message;
+        size_t consumed_bytes = 0;
+        struct wire_arena arena;
+        if (!stream && effect->kind != EFFECT_DATAGRAM)
+            continue;
+        wire_arena_init(&arena, 0);
+        answered.streams += stream;
+        answered.datagrams += !stream;
+        if (!stream && effect->payload.size_bytes > answered.bytes_max)
+            answered.bytes_max = effect->payload.size_bytes;
+        for (struct bytes rest = effect->payload; rest.size_bytes > 0;
+             rest.data += consumed_bytes, rest.size_bytes -= consumed_bytes) {
+            ck_assert_int_eq(wire_message_decode(rest, &arena, &message, &consumed_bytes), WIRE_OK);
+            answered.records += message.type == WIRE_MESSAGE_OBJECT;
+        }
+        wire_arena_fini(&arena);
+    }
+}
+
+static uint64_t put_and_hash(struct buf *out, uint8_t number, size_t body_bytes)
+{
+    char body[3000];
+    uint8_t bytes[64] = {0};
+    memset(body, ' ', body_bytes);
+    body[0] = '{';
+    body[body_bytes - 1] = '}';
+    int size = snprintf((char *)bytes, sizeof(bytes), "configmaps/default/h%u", number);
+    struct wire_object object = {.key = {bytes, (size_t)size},
+                                 .version = {.hlc = (WALL_0 + c.now_ms) << 16, .node = 0x9000},
+                                 .uid = {number},
+                                 .generation = 1,
+                                 .body = {(const uint8_t *)body, body_bytes}};
+    wire_put_object(out, &object);
+    memcpy(bytes + size + 1, object.uid, sizeof(object.uid));
+    return hash64(bytes, (size_t)size + 1 + sizeof(object.uid), 18);
+}
+
+/* As many datagrams as it takes, and a stream only for what fits none. Mutations: answer_hinted()
+ * without its limit, with one datagram, or with streams. */
+START_TEST(what_was_hinted_at_is_given_by_datagram)
+{
+    struct buf bytes = BUF_INIT;
+    uint64_t hashes[WANTED_COUNT + 2];
+    start(2);
+    cluster_start(&c, 1);
+    (void)cluster_agree(&c, 5000);
+    for (uint8_t i = 0; i < WANTED_COUNT + 2; i++)
+        hashes[i] = put_and_hash(&bytes, i, i == 0 ? 2500 : 400);
+    flush(0, &bytes);
+    cluster_run(&c, 3000);
+    struct wire_want want = {
+        .key_hashes = hashes, .key_hashes_count = WANTED_COUNT + 2, .hinted = true};
+    wire_put_want(&bytes, &want);
+    memset(&answered, 0, sizeof(answered));
+    c.watched = 0;
+    c.step_begins = step_begins;
+    c.step_ended = note_answer;
+    cluster_step(&c, 0,
+                 &(struct event){.kind = EVENT_DATAGRAM,
+                                 .node = c.peers[1].node,
+                                 .address = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 2},
+                                             .port = 7600},
+                                 .payload = {bytes.data, bytes.size_bytes}});
+    c.step_begins = NULL;
+    c.step_ended = NULL;
+    ck_assert_uint_eq(answered.records, WANTED_COUNT); /* and not what is more than that */
+    ck_assert_uint_eq(answered.streams, 1);
+    ck_assert_uint_ge(answered.datagrams, 3);
+    ck_assert_uint_le(answered.datagrams, 4);
+    ck_assert_uint_le(answered.bytes_max, DATAGRAM_BYTES_MAX);
+    buf_fini(&bytes);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bulk");
@@ -187,6 +279,7 @@ int main(void)
     tcase_add_test(tcase, what_comes_in_bulk_is_no_news);
     tcase_add_test(tcase, a_little_that_was_missed_is_told_on);
     tcase_add_test(tcase, halves_agree_soon_after_a_partition);
+    tcase_add_test(tcase, what_was_hinted_at_is_given_by_datagram);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -259,7 +259,10 @@ static void deliver(struct store *store, struct instant now, struct bytes in, bo
         size_t consumed_bytes = 0;
         ck_assert_int_eq(wire_message_decode(in, &arena, &message, &consumed_bytes), WIRE_OK);
         in = (struct bytes){in.data + consumed_bytes, in.size_bytes - consumed_bytes};
-        if (store_anti_entropy(store, now, &message, datagram, answer))
+        bool hinted = message.type == WIRE_MESSAGE_WANT && message.as.want.hinted;
+        for (size_t i = 0; hinted && i < message.as.want.key_hashes_count; i++)
+            store_put_newest(store, message.as.want.key_hashes[i], datagram);
+        if (hinted || store_anti_entropy(store, now, &message, datagram, answer))
             continue;
         struct store_change change;
         store_apply(store, now, STORE_REMOTE, &message, &change);

@@ -31,6 +31,10 @@ void store_put_digest(const struct store *store, struct buf *datagram);
 #define STORE_HINTS_MAX 32
 void store_put_hints(const struct store *store, const uint64_t *key_hashes, size_t count,
                      struct buf *datagram);
+/* What a `want` that is `hinted` names, STORE_ASKED_MAX at most, is the caller's to answer, by
+ * datagrams: appends the newest record under the key hash, or nothing. */
+#define STORE_ASKED_MAX 8
+void store_put_newest(struct store *store, uint64_t key_hash, struct buf *out);
 /*
  * Takes a message of an exchange (false: any other type) and appends the answer: what goes back
  * as a datagram, what as one stream message; either may stay empty. Records of the answer come to
