@@ -175,11 +175,24 @@ static void set_void(struct brain *brain, uint64_t node, uint64_t generation)
     records_mark_holder(brain, node);
 }
 
+static bool lives(enum member_status status)
+{
+    return status == MEMBER_ALIVE || status == MEMBER_SUSPECT;
+}
+
+/* Whether somebody is in doubt matters to nobody but the doubters: pods go to both. */
+static bool is_doubt(const struct member_output_item *item)
+{
+    bool told = item->change == MEMBER_CHANGE_JOINED || item->change == MEMBER_CHANGE_RESTARTED ||
+                item->change == MEMBER_CHANGE_UPDATED;
+    return lives(item->status_old) && lives(item->status_new) && !told;
+}
+
 static void member_changed(struct brain *brain, const struct member_output_item *item)
 {
     struct member_view view;
     uint8_t key[8];
-    brain->members_changed = true;
+    brain->members_changed = brain->members_changed || !is_doubt(item);
     brain->candidates_stale = true;
     if (!member_find(brain->members, item->node, &view))
         return;

@@ -9,6 +9,8 @@
 /* Claims of one workload often change in bursts; acting on each alone would be quadratic. */
 #define CLAIMS_COALESCE_MS     5
 #define CLAIMS_COALESCE_MS_MAX 250
+/* Members seldom come or go alone, and those that wait for a place wait anyway. */
+#define MEMBERS_COALESCE_MS 50
 
 struct control *control_new(const struct control_config *config)
 {
@@ -101,7 +103,7 @@ void control_holder_changed(struct control *control, const struct store *store, 
 
 void control_members_changed(struct control *control, boot_ms_t now_boot_ms)
 {
-    workloads_unsettled_due(control, now_boot_ms);
+    workloads_unsettled_due(control, now_boot_ms + MEMBERS_COALESCE_MS);
 }
 
 /* ---- requests from peers */

@@ -78,7 +78,7 @@ void control_claims_changed(struct control *control, const uint8_t workload_uid[
 void control_holder_changed(struct control *control, const struct store *store, uint64_t node,
                             boot_ms_t now_boot_ms);
 /* Who is there, and whether healing is allowed: of no matter to workloads that have all that they
- * want. O(workloads). */
+ * want; the others look 50 ms later. O(workloads). */
 void control_members_changed(struct control *control, boot_ms_t now_boot_ms);
 /* This peer took the write: it proposes the slots. */
 void control_submitted(struct control *control, const uint8_t workload_uid[static 16],
