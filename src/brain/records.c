@@ -128,6 +128,8 @@ static void persist(struct brain *brain, const struct store_change *change)
 static void spread(struct brain *brain, const struct store_change *change)
 {
     struct buf record = BUF_INIT;
+    struct wire_summary summary = {.key_hash = 0};
+    bool may_hint = store_summary_of(brain->store, change, &summary);
     store_put_record(brain->store, change, &record);
     /* A newer version takes the place of an older one that still waits. */
     if (record.size_bytes > 0)
@@ -135,7 +137,9 @@ static void spread(struct brain *brain, const struct store_change *change)
                              &(struct gossip_news){.class = GOSSIP_STATE,
                                                    .key = change->key_hash,
                                                    .origin = brain->node,
-                                                   .may_hint = change->type != WIRE_MESSAGE_DECLINE,
+                                                   .high = summary.high,
+                                                   .low = summary.low,
+                                                   .may_hint = may_hint,
                                                    .message = {record.data, record.size_bytes}});
     buf_fini(&record);
 }

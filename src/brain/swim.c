@@ -311,13 +311,26 @@ void swim_carry_out(struct brain *brain)
 
 /* ---- rumours */
 
+static void put_hints(struct brain *brain, struct buf *packet, size_t members_count)
+{
+    struct gossip_hint hints[STORE_HINTS_MAX];
+    struct wire_summary items[STORE_HINTS_MAX];
+    struct wire_summaries summaries;
+    wire_summaries_init(&summaries);
+    summaries.items = items;
+    summaries.items_count = gossip_hints(brain->gossip, hints, STORE_HINTS_MAX, members_count);
+    for (size_t i = 0; i < summaries.items_count; i++)
+        items[i] = (struct wire_summary){
+            .key_hash = hints[i].key, .high = hints[i].high, .low = hints[i].low};
+    if (summaries.items_count > 0)
+        wire_put_summaries(packet, &summaries);
+}
+
 static void flush_to(struct brain *brain, const struct member_view *target, size_t members_count)
 {
     struct buf packet = BUF_INIT;
     struct address address = address_of(&target->record->address);
-    uint64_t hints[STORE_HINTS_MAX];
-    size_t hints_count = gossip_hints(brain->gossip, hints, STORE_HINTS_MAX, members_count);
-    store_put_hints(brain->store, hints, hints_count, &packet);
+    put_hints(brain, &packet, members_count);
     for (int i = 0; i < GOSSIP_PACKETS_MAX; i++) {
         (void)gossip_fill(brain->gossip, &packet, DATAGRAM_BYTES_MAX, members_count, false);
         if (packet.size_bytes == 0)

@@ -206,17 +206,17 @@ void gossip_heard_again(struct gossip *gossip, enum gossip_class class, uint64_t
         lane_hint(lane, rumour);
 }
 
-size_t gossip_hints(struct gossip *gossip, uint64_t *ret_keys, size_t keys_max,
+size_t gossip_hints(struct gossip *gossip, struct gossip_hint *ret_hints, size_t hints_max,
                     size_t members_count)
 {
     struct lane *lane = &gossip->lanes[GOSSIP_STATE];
     struct rumour *rumour = RB_MIN(gossip_by_order, &lane->hints);
     size_t count = 0;
     gossip->pass++;
-    while (rumour != NULL && count < keys_max) {
+    while (rumour != NULL && count < hints_max) {
         struct rumour *next = RB_NEXT(gossip_by_order, &lane->hints, rumour);
         if (rumour->pass != gossip->pass) {
-            ret_keys[count++] = rumour->key;
+            ret_hints[count++] = (struct gossip_hint){rumour->key, rumour->high, rumour->low};
             count_told(gossip, lane, rumour, members_count);
         }
         rumour = next;

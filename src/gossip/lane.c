@@ -86,6 +86,8 @@ struct rumour *lane_add(struct lane *lane, uint64_t sequence, const struct gossi
     rumour->key = news->key;
     rumour->variant = news->variant;
     rumour->may_hint = news->may_hint;
+    rumour->high = news->high;
+    rumour->low = news->low;
     rumour->sequence = sequence;
     rumour->tag = lane_next_tag(lane, news->origin, news->message.size_bytes);
     rumour->origin = origin_enter(lane, news->origin);

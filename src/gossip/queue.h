@@ -21,9 +21,10 @@ struct rumour {
     RB_ENTRY(rumour) by_order;
     uint64_t key;
     uint64_t variant;
-    uint64_t tag;      /* start-time fair queueing: lower is earlier */
-    uint64_t sequence; /* unique, so that the order is total */
-    uint64_t pass;     /* of the last packet that it went into */
+    uint64_t high, low; /* for a hint */
+    uint64_t tag;       /* start-time fair queueing: lower is earlier */
+    uint64_t sequence;  /* unique, so that the order is total */
+    uint64_t pass;      /* of the last packet that it went into */
     struct origin *origin;
     enum gossip_class class;
     bool may_hint, hinted; /* from now on by hints alone */

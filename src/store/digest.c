@@ -3,7 +3,7 @@
  * date with each change (proto/state.md 6). Sums, not exclusive-or: a record counted twice by
  * mistake must show.
  */
-#include "state.h"
+#include "hints.h"
 
 #include <string.h>
 
@@ -19,6 +19,7 @@ void store_digest_add(struct store *store, uint64_t key_hash, uint64_t high, uin
     uint64_t item = store_digest_item(key_hash, high, low);
     store->buckets[digest_bucket(key_hash)] += item;
     store->leaves[digest_leaf(key_hash)] += item;
+    hints_note(store, item);
 }
 
 void store_digest_subtract(struct store *store, uint64_t key_hash, uint64_t high, uint64_t low)

@@ -5,7 +5,6 @@
  */
 #include "hints.h"
 
-#include "base/assert.h"
 #include "base/memory.h"
 #include "items.h"
 
@@ -15,6 +14,7 @@
 #define ASKED_TIMES 2
 /* One that falls on the same place takes it; asking twice does no harm. */
 #define PLACES_COUNT 256u
+#define RECENT_COUNT 1024u
 
 struct asked {
     uint64_t item; /* of the digest: key and version */
@@ -25,7 +25,7 @@ struct asked {
 void hints_free(struct store *store)
 {
     mem_free(store->asked);
-    store->asked = NULL;
+    mem_free(store->recent);
 }
 
 /* Whether that version has been asked for enough of late; if not, it is now. */
@@ -53,23 +53,37 @@ static bool newest_of(const struct store *store, uint64_t key_hash, struct items
     return space->count > 0;
 }
 
-void store_put_hints(const struct store *store, const uint64_t *key_hashes, size_t count,
-                     struct buf *datagram)
+bool store_summary_of(const struct store *store, const struct store_change *change,
+                      struct wire_summary *ret_summary)
 {
-    struct wire_summary items[STORE_HINTS_MAX];
-    struct wire_summaries summaries;
-    struct items space = {.items = NULL};
     struct item item;
-    wire_summaries_init(&summaries);
-    summaries.items = items;
-    ASSERT(count <= STORE_HINTS_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (newest_of(store, key_hashes[i], &space, &item))
-            items[summaries.items_count++] = (struct wire_summary){
-                .key_hash = item.key_hash, .high = item.high, .low = item.low};
-    if (summaries.items_count > 0)
-        wire_put_summaries(datagram, &summaries);
-    mem_free(space.items);
+    if (change->type == WIRE_MESSAGE_DECLINE || !items_of(store, change->record, &item))
+        return false;
+    *ret_summary =
+        (struct wire_summary){.key_hash = item.key_hash, .high = item.high, .low = item.low};
+    return true;
+}
+
+void hints_note(struct store *store, uint64_t item)
+{
+    if (store->recent != NULL)
+        store->recent[item % RECENT_COUNT] = item;
+}
+
+/* Nearly all that is hinted at came a moment ago: that is known without a search. */
+static bool is_recent(struct store *store, const struct wire_summary *summary)
+{
+    uint64_t item = store_digest_item(summary->key_hash, summary->high, summary->low);
+    if (store->recent == NULL)
+        store->recent = MEM_NEW_ARRAY(uint64_t, RECENT_COUNT);
+    return store->recent[item % RECENT_COUNT] == item;
+}
+
+static bool is_held(struct store *store, const struct wire_summary *summary, struct items *space)
+{
+    struct item hinted = {.high = summary->high, .low = summary->low}, ours;
+    return is_recent(store, summary) || (newest_of(store, summary->key_hash, space, &ours) &&
+                                         item_version_order(&ours, &hinted) >= 0);
 }
 
 void hints_take(struct store *store, struct instant now, const struct wire_summaries *summaries,
@@ -83,10 +97,7 @@ void hints_take(struct store *store, struct instant now, const struct wire_summa
     want.hinted = true;
     for (size_t i = 0; i < summaries->items_count && want.key_hashes_count < STORE_ASKED_MAX; i++) {
         const struct wire_summary *theirs = &summaries->items[i];
-        struct item hinted = {.high = theirs->high, .low = theirs->low}, ours;
-        if ((newest_of(store, theirs->key_hash, &space, &ours) &&
-             item_version_order(&ours, &hinted) >= 0) ||
-            was_asked(store, theirs, now.boot_ms))
+        if (is_held(store, theirs, &space) || was_asked(store, theirs, now.boot_ms))
             continue;
         key_hashes[want.key_hashes_count++] = theirs->key_hash;
     }

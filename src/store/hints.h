@@ -8,6 +8,8 @@
 /* Appends a `want` of what is hinted at, not held and not asked for lately; eight at most. */
 void hints_take(struct store *store, struct instant now, const struct wire_summaries *summaries,
                 struct buf *datagram);
+/* A record of that item of the digest is held from now on. */
+void hints_note(struct store *store, uint64_t item);
 void hints_free(struct store *store);
 
 #endif

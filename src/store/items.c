@@ -4,39 +4,57 @@
 #include "entries.h"
 #include "records.h"
 
-static void add_entry(const struct store *store, uint32_t id, struct items *items)
+static struct item item_of_entry(const struct store *store, uint32_t id)
 {
     const struct entry *entry = entry_at(store, id);
-    MEM_GROW(items->items, items->count, items->capacity);
-    items->items[items->count++] = (struct item){.key_hash = entry->key_hash,
-                                                 .high = entry_high(entry->head),
-                                                 .low = entry->head->view.version.node,
-                                                 .record = RECORD_IS_ENTRY | id,
-                                                 .counted = !entry->settled};
+    return (struct item){.key_hash = entry->key_hash,
+                         .high = entry_high(entry->head),
+                         .low = entry->head->view.version.node,
+                         .record = RECORD_IS_ENTRY | id,
+                         .counted = !entry->settled};
 }
 
-static void add_record(const struct store *store, uint32_t id, struct items *items)
+static struct item item_of_record(const struct store *store, uint32_t id)
 {
     const struct record *record = record_at(store, id);
-    MEM_GROW(items->items, items->count, items->capacity);
-    items->items[items->count++] = (struct item){.key_hash = record_key_hash(store, record),
-                                                 .high = record->generation,
-                                                 .low = record->seq,
-                                                 .record = RECORD_IS_T2 | id,
-                                                 .counted = record_in_digest(record)};
+    return (struct item){.key_hash = record_key_hash(store, record),
+                         .high = record->generation,
+                         .low = record->seq,
+                         .record = RECORD_IS_T2 | id,
+                         .counted = record_in_digest(record)};
 }
 
-static void add_status(const struct store *store, uint32_t id, struct items *items)
+static struct item item_of_status(const struct status *status, uint32_t id)
 {
-    const struct status *status = record_node_at(store, id)->status;
-    if (status == NULL)
-        return;
+    return (struct item){.key_hash = status->key_hash,
+                         .high = status->generation,
+                         .low = status->seq,
+                         .record = RECORD_IS_STATUS | id,
+                         .counted = true};
+}
+
+bool items_of(const struct store *store, uint64_t record, struct item *ret_item)
+{
+    uint32_t id = (uint32_t)record;
+    if ((record & RECORD_IS_STATUS) == RECORD_IS_STATUS) {
+        id &= ~NUMBER_OF_STATUS;
+        const struct status *status = record_node_at(store, id)->status;
+        if (status == NULL)
+            return false;
+        *ret_item = item_of_status(status, id);
+        return true;
+    }
+    if ((record & RECORD_IS_ENTRY) != 0)
+        *ret_item = item_of_entry(store, id);
+    else if ((record & RECORD_IS_T2) != 0)
+        *ret_item = item_of_record(store, id);
+    return (record & (RECORD_IS_ENTRY | RECORD_IS_T2)) != 0;
+}
+
+static void add(struct items *items, struct item item)
+{
     MEM_GROW(items->items, items->count, items->capacity);
-    items->items[items->count++] = (struct item){.key_hash = status->key_hash,
-                                                 .high = status->generation,
-                                                 .low = status->seq,
-                                                 .record = RECORD_IS_STATUS | id,
-                                                 .counted = true};
+    items->items[items->count++] = item;
 }
 
 void items_collect(const struct store *store, uint64_t first, uint64_t last, struct items *items)
@@ -47,7 +65,7 @@ void items_collect(const struct store *store, uint64_t first, uint64_t last, str
          at = index_next(&store->entries_by_hash, at)) {
         if (entry_at(store, id)->key_hash > last)
             break;
-        add_entry(store, id, items);
+        add(items, item_of_entry(store, id));
     }
     struct record_probe record = {.key_hash = first};
     at = index_lower(&store->records_by_hash, &record);
@@ -55,7 +73,7 @@ void items_collect(const struct store *store, uint64_t first, uint64_t last, str
          at = index_next(&store->records_by_hash, at)) {
         if (record_key_hash(store, record_at(store, id)) > last)
             break;
-        add_record(store, id, items);
+        add(items, item_of_record(store, id));
     }
     struct node_probe node = {.key_hash = first};
     at = index_lower(&store->nodes_by_hash, &node);
@@ -63,7 +81,9 @@ void items_collect(const struct store *store, uint64_t first, uint64_t last, str
          at = index_next(&store->nodes_by_hash, at)) {
         if (node_key_hash(record_node_at(store, id)) > last)
             break;
-        add_status(store, id, items);
+        const struct status *status = record_node_at(store, id)->status;
+        if (status != NULL)
+            add(items, item_of_status(status, id));
     }
 }
 

@@ -23,6 +23,9 @@ uint64_t items_bucket_last(uint32_t bucket);
  */
 void items_collect(const struct store *store, uint64_t first, uint64_t last, struct items *items);
 
+/* The one that a change names; false: none. */
+bool items_of(const struct store *store, uint64_t record, struct item *ret_item);
+
 /* For qsort, total orders both. Objects before what refers to them, then oldest first. */
 int item_by_age(const void *left, const void *right);
 /* By key hash, then by version. */

@@ -157,6 +157,7 @@ struct store {
     uint64_t news_count, news_answered;
     uint32_t summaries_bucket;
     struct asked *asked; /* what hints led to lately; NULL: nothing */
+    uint64_t *recent;    /* items of the digest, once there have been hints; else NULL */
     struct store_stats stats;
 
     /* Let go by this call, freed by the next: readers may write what they were handed. */

@@ -103,26 +103,30 @@ static struct telling telling_of(enum gossip_class class, uint64_t pause_ms, boo
     struct buf packet = BUF_INIT;
     struct instant at = start;
     struct telling telling = {.full = 0};
-    uint64_t keys[100];
+    struct gossip_hint hints[100];
     for (uint64_t key = 1; key <= 100; key++, at.boot_ms += pause_ms)
         (void)gossip_enqueue(
             gossip, at,
             &(struct gossip_news){.class = class,
                                   .key = key,
                                   .origin = 7,
+                                  .high = 3 * key,
+                                  .low = 5 * key,
                                   .may_hint = may_hint,
                                   .message = text_of("some news of someone, in a few words more")});
     *ret_storm = gossip_in_storm(gossip, at);
     for (uint64_t key = 1; key <= 100 && comes_again; key++)
         gossip_heard_again(gossip, class, key);
     while (queued(gossip) > 0) {
-        size_t hints = gossip_hints(gossip, keys, 100, 64);
+        size_t hinted = gossip_hints(gossip, hints, 100, 64);
+        for (size_t i = 0; i < hinted; i++)
+            ck_assert(hints[i].high == 3 * hints[i].key && hints[i].low == 5 * hints[i].key);
         buf_clear(&packet);
         size_t full = gossip_fill(gossip, &packet, 1 << 20, 64, false);
         gossip_validate(gossip);
-        ck_assert_uint_eq(hints + full, 100); /* each once, one way or the other */
+        ck_assert_uint_eq(hinted + full, 100); /* each once, one way or the other */
         telling.full += full > 0;
-        telling.hints += hints > 0;
+        telling.hints += hinted > 0;
     }
     at.boot_ms += 1000;
     ck_assert(!gossip_in_storm(gossip, at));
@@ -453,10 +457,10 @@ static void flush(struct spreading *spreading, size_t node)
                 taken = taken || targets[j] == targets[i];
         }
         struct buf packet = BUF_INIT;
-        uint64_t hints[32];
+        struct gossip_hint hints[32];
         size_t hints_count = gossip_hints(gossip, hints, 32, spreading->nodes);
         for (size_t j = 0; j < hints_count; j++)
-            buf_printf(&packet, "?%-24llu ", (unsigned long long)hints[j]);
+            buf_printf(&packet, "?%-24llu ", (unsigned long long)hints[j].key);
         for (int j = 0; j < GOSSIP_PACKETS_MAX; j++) {
             (void)gossip_fill(gossip, &packet, 1185, spreading->nodes, false);
             if (packet.size_bytes == 0)

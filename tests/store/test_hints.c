@@ -23,20 +23,25 @@ static void teardown(void)
     store_free(b);
 }
 
-/* `a` hints at all that it holds, and at something that it does not. */
+/* `a` hints at all that it holds. */
 static struct exchange hint_at_all(void)
 {
-    struct items items = {.items = NULL};
+    struct items held = {.items = NULL};
+    struct wire_summary items[STORE_HINTS_MAX];
+    struct wire_summaries summaries;
     struct buf hint = BUF_INIT;
     struct exchange count;
-    uint64_t hashes[STORE_HINTS_MAX] = {12345};
-    size_t hashes_count = 1;
-    items_collect(a, 0, UINT64_MAX, &items);
-    for (size_t i = 0; i < items.count && hashes_count < STORE_HINTS_MAX; i++)
-        hashes[hashes_count++] = items.items[i].key_hash;
-    store_put_hints(a, hashes, hashes_count, &hint);
+    wire_summaries_init(&summaries);
+    summaries.items = items;
+    items_collect(a, 0, UINT64_MAX, &held);
+    for (size_t i = 0; i < held.count && i < STORE_HINTS_MAX; i++) {
+        struct store_change change = {.record = held.items[i].record};
+        ck_assert(store_summary_of(a, &change, &items[summaries.items_count]));
+        ck_assert_uint_eq(items[summaries.items_count++].key_hash, held.items[i].key_hash);
+    }
+    wire_put_summaries(&hint, &summaries);
     (void)exchange_after(a, at_ms(0), b, at_ms(0), hint, &count);
-    mem_free(items.items);
+    mem_free(held.items);
     return count;
 }
 
@@ -143,10 +148,31 @@ START_TEST(hints_have_a_limit)
     for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
         items[i] = (struct wire_summary){.key_hash = i + 1, .high = 1, .low = 1};
     ck_assert_uint_eq(asked_for(0, items, sizeof(items) / sizeof(items[0])), STORE_ASKED_MAX);
-    store_put_hints(a, (uint64_t[]){1, 2, 3}, 3, &datagram);
     store_put_newest(a, 1, &datagram);
     ck_assert_uint_eq(datagram.size_bytes, 0); /* nothing of it is held */
     buf_fini(&datagram);
+}
+END_TEST
+
+/* Of what came a moment ago it is known without a search that it is held; of another version of it,
+ * or when it was only hinted at, that it is not. Mutations: is_recent() by the key alone; of what
+ * is hinted at. */
+START_TEST(what_is_held_is_not_asked_for)
+{
+    struct wire_claim claim = make_claim(3, 5, 1, 1, 9, 0);
+    struct wire_summary summary = {.key_hash = 1, .high = 1}, later;
+    struct items items = {.items = NULL};
+    ck_assert_uint_eq(asked_for(0, &summary, 1), 1);
+    ck_assert_uint_eq(asked_for(0, &summary, 1), 1);
+    put_claim(a, 0, &claim);
+    items_collect(a, 0, UINT64_MAX, &items);
+    ck_assert_uint_eq(items.count, 1);
+    summary = (struct wire_summary){.key_hash = items.items[0].key_hash, .high = 5, .low = 1};
+    ck_assert_uint_eq(asked_for(0, &summary, 1), 0);
+    later = summary;
+    later.low = 2;
+    ck_assert_uint_eq(asked_for(0, &later, 1), 1);
+    mem_free(items.items);
 }
 END_TEST
 
@@ -159,6 +185,7 @@ int main(void)
     tcase_add_test(tcase, what_is_missing_or_older_is_asked_for);
     tcase_add_test(tcase, a_version_is_asked_for_twice_in_a_while);
     tcase_add_test(tcase, hints_have_a_limit);
+    tcase_add_test(tcase, what_is_held_is_not_asked_for);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

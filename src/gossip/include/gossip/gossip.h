@@ -55,12 +55,18 @@ struct gossip;
 struct gossip *gossip_new(const struct gossip_config *config);
 void gossip_free(struct gossip *gossip); /* NULL is fine */
 
+/* In place of a rumour: which version of what. */
+struct gossip_hint {
+    uint64_t key, high, low;
+};
+
 struct gossip_news {
     enum gossip_class class;
     uint64_t key;
-    uint64_t variant; /* 0: in place of every variant of the key */
-    uint64_t origin;  /* whose it is, for fairness */
-    bool may_hint;    /* who lacks it can ask for it by its key */
+    uint64_t variant;   /* 0: in place of every variant of the key */
+    uint64_t origin;    /* whose it is, for fairness */
+    uint64_t high, low; /* its version */
+    bool may_hint;      /* who lacks it can ask for it by its key */
     struct bytes message;
 };
 /* Adds a rumour (copied), in place of an older one of the same (class, key, variant). At the limits
@@ -82,9 +88,9 @@ void gossip_clear(struct gossip *gossip);
  * members nothing. O(appended log n), O(n) when continuing. */
 size_t gossip_fill(struct gossip *gossip, struct buf *packet, size_t packet_bytes_max,
                    size_t members_count, bool fresh_target);
-/* Begins a target. In a storm: keys of rumours to hint at, each of which counts as told. Returns
- * how many, at most `keys_max`; gossip_fill repeats none of them until the next target. */
-size_t gossip_hints(struct gossip *gossip, uint64_t *ret_keys, size_t keys_max,
+/* Begins a target. In a storm: what to hint at, each of which counts as told. Returns how many, at
+ * most `hints_max`; gossip_fill repeats none of them until the next target. */
+size_t gossip_hints(struct gossip *gossip, struct gossip_hint *ret_hints, size_t hints_max,
                     size_t members_count);
 /* Takes the next rumour that is too large for a datagram; to be streamed to GOSSIP_FANOUT members.
  * false: none. */

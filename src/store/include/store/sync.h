@@ -26,11 +26,11 @@
 uint64_t store_digest(const struct store *store, uint64_t ret_buckets[STORE_BUCKETS_COUNT]);
 /* Begins an exchange: appends a digest message. */
 void store_put_digest(const struct store *store, struct buf *datagram);
-/* Appends a message that says which versions are held under the key hashes, for who lacks them to
- * ask: nothing for what is not held, and of more than STORE_HINTS_MAX the first. 27 bytes each. */
+/* What a hint says of a change (proto/state.md 6.9): at most STORE_HINTS_MAX of these in one
+ * `summaries` without buckets. False: it cannot be asked for by its key hash. */
 #define STORE_HINTS_MAX 32
-void store_put_hints(const struct store *store, const uint64_t *key_hashes, size_t count,
-                     struct buf *datagram);
+bool store_summary_of(const struct store *store, const struct store_change *change,
+                      struct wire_summary *ret_summary);
 /* What a `want` that is `hinted` names, STORE_ASKED_MAX at most, is the caller's to answer, by
  * datagrams: appends the newest record under the key hash, or nothing. */
 #define STORE_ASKED_MAX 8
