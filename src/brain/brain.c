@@ -339,7 +339,7 @@ static void settle(struct brain *brain)
     acks_settle(brain);
     keys_look(brain);
     swim_sync_due(brain);
-    swim_flush_rumours(brain);
+    rumours_flush(brain);
 }
 
 void brain_step(struct brain *brain, struct instant now, const struct event *event,

@@ -162,6 +162,9 @@ struct brain {
     struct brain_stats stats;
 };
 
+/* ---- rumours.c */
+void rumours_flush(struct brain *brain); /* when it is due */
+
 /* ---- records.c */
 struct control_view control_view_of(struct brain *brain);
 struct control_output control_output_of(struct brain *brain);
@@ -186,7 +189,7 @@ void swim_carry_out(struct brain *brain);
 void swim_refresh_candidates(struct brain *brain);
 /* The same for the one member whose status changed. */
 void swim_refresh_candidate(struct brain *brain, const struct wire_node_status *status);
-void swim_flush_rumours(struct brain *brain);
+struct address swim_address_of(const struct wire_address *address);
 /* Where the member listens; false when it is not known. */
 bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_address);
 void swim_sync_with(struct brain *brain, uint64_t node);

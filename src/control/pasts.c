@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "control_internal.h"
 
-#define PASTS_MIN 4
+#define PASTS_MIN 1
 
 struct control_past slot_past(const struct control_workload *workload, uint32_t ordinal)
 {

@@ -36,7 +36,7 @@
 #define TIDY_MS    10000
 /* When the program's pages are let go: after the start, and of what came up since. */
 #define TIDY_FIRST_MS 10000
-#define TIDY_AGAIN_MS 60000
+#define TIDY_AGAIN_MS 15000
 /* How long clients wait at the door for an agent that cannot catch up with its peers. */
 #define SYNC_WAIT_MS 3000
 
