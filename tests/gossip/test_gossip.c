@@ -136,7 +136,7 @@ static struct telling telling_of(enum gossip_class class, uint64_t pause_ms, boo
 }
 
 /* 200 a second are a storm, 50 are not; membership is told of as ever, and so is what cannot be
- * asked for. Mutations: becomes_hint without each of its conditions. */
+ * asked for. Mutations: becomes_hint without a storm, or of what may not be hinted at. */
 START_TEST(test_in_a_storm_state_is_hinted_at)
 {
     static const struct {
@@ -160,6 +160,35 @@ START_TEST(test_in_a_storm_state_is_hinted_at)
         ck_assert_uint_eq(telling.full, cases[i].telling.full);
         ck_assert_uint_eq(telling.hints, cases[i].telling.hints);
     }
+}
+END_TEST
+
+/* Mutation: becomes_hint of any class. */
+START_TEST(test_in_a_storm_membership_is_told_in_full)
+{
+    struct gossip *gossip = queue_of(0, 0);
+    struct buf packet = BUF_INIT;
+    struct gossip_hint hints[100];
+    uint32_t times = 0;
+    const struct gossip_news news = {.class = GOSSIP_SYSTEM,
+                                     .key = 1000,
+                                     .origin = 7,
+                                     .may_hint = true,
+                                     .message =
+                                         text_of("<1000> has something to say about a member")};
+    for (uint64_t key = 1; key <= 100; key++)
+        say(gossip, GOSSIP_STATE, key, 0, 7, 50);
+    ck_assert(gossip_in_storm(gossip, start));
+    (void)gossip_enqueue(gossip, start, &news);
+    for (int i = 0; i < 30; i++) {
+        buf_clear(&packet);
+        (void)gossip_hints(gossip, hints, 100, 64);
+        (void)gossip_fill(gossip, &packet, 1 << 20, 64, false);
+        times += (uint32_t)count_in(&packet, 1000);
+    }
+    ck_assert_uint_eq(times, gossip_transmissions(GOSSIP_SYSTEM, 64));
+    buf_fini(&packet);
+    gossip_free(gossip);
 }
 END_TEST
 
@@ -624,6 +653,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, test_a_rumour_is_told_so_often_and_then_forgotten);
     tcase_add_test(tcase, test_in_a_storm_state_is_hinted_at);
+    tcase_add_test(tcase, test_in_a_storm_membership_is_told_in_full);
     tcase_add_test(tcase, test_newer_takes_the_place_of_older);
     tcase_add_test(tcase, test_least_told_first);
     tcase_add_test(tcase, test_packets_for_one_target_repeat_nothing);
