@@ -22,29 +22,45 @@ const struct control_member *member_of(const struct control_view *view, uint64_t
 
 /* Nodes that said no to the slot at the current generation; few, since each is asked in turn. */
 struct decliners {
+    const struct scene *scene;
     uint64_t generation;
     uint64_t *nodes;
     size_t count;
     size_t capacity;
+    boot_ms_t first_until_boot_ms;
 };
 
-static bool note_decliner(void *context, const struct wire_decline *decline)
+/* This node knows better than its decline when it has got room since. */
+static bool is_outdated(const struct control *control, const struct wire_decline *decline,
+                        boot_ms_t until_boot_ms)
+{
+    return decline->node == control->config.node &&
+           until_boot_ms <= control->room_boot_ms + decline->hold_ms;
+}
+
+static bool note_decliner(void *context, const struct wire_decline *decline,
+                          boot_ms_t until_boot_ms)
 {
     struct decliners *decliners = context;
-    if (decline->object_generation == decliners->generation) {
-        MEM_GROW(decliners->nodes, decliners->count, decliners->capacity);
-        decliners->nodes[decliners->count++] = decline->node;
-    }
+    if (decline->object_generation != decliners->generation ||
+        is_outdated(decliners->scene->control, decline, until_boot_ms))
+        return true;
+    MEM_GROW(decliners->nodes, decliners->count, decliners->capacity);
+    decliners->nodes[decliners->count++] = decline->node;
+    if (until_boot_ms < decliners->first_until_boot_ms)
+        decliners->first_until_boot_ms = until_boot_ms;
     return true;
 }
 
-static struct decliners decliners_of(const struct control_view *view,
+static struct decliners decliners_of(const struct scene *scene,
                                      const struct control_workload *workload, uint32_t ordinal)
 {
-    struct decliners decliners = {.generation = workload->generation};
+    struct decliners decliners = {
+        .scene = scene, .generation = workload->generation, .first_until_boot_ms = BOOT_MS_NEVER};
     struct wire_slot slot = {.ordinal = ordinal};
     memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
-    store_each_decline_of_slot(view->store, view->now, &slot, note_decliner, &decliners);
+    store_each_decline_of_slot(scene->view->store, scene->view->now, &slot, note_decliner,
+                               &decliners);
     return decliners;
 }
 
@@ -56,10 +72,10 @@ static bool has_declined(const struct decliners *decliners, uint64_t node)
     return false;
 }
 
-bool slot_declined(const struct control_view *view, const struct control_workload *workload,
+bool slot_declined(const struct scene *scene, const struct control_workload *workload,
                    uint32_t ordinal, uint64_t node)
 {
-    struct decliners decliners = decliners_of(view, workload, ordinal);
+    struct decliners decliners = decliners_of(scene, workload, ordinal);
     bool declined = has_declined(&decliners, node);
     mem_free(decliners.nodes);
     return declined;
@@ -91,30 +107,33 @@ void candidates_fini(struct candidates *candidates)
     *candidates = (struct candidates){.found = false};
 }
 
-struct place_candidate *slot_chain(const struct scene *scene,
-                                   const struct control_workload *workload,
-                                   struct candidates *candidates, uint32_t ordinal,
-                                   size_t *ret_count)
+struct chain slot_chain(const struct scene *scene, const struct control_workload *workload,
+                        struct candidates *candidates, uint32_t ordinal)
 {
+    struct chain chain = {.longer_boot_ms = BOOT_MS_NEVER};
     if (!candidates->found)
         find_candidates(scene->view, workload, candidates);
-    *ret_count = 0;
     if (candidates->count == 0)
-        return NULL;
-    struct decliners decliners = decliners_of(scene->view, workload, ordinal);
-    struct place_candidate *chain = MEM_NEW_ARRAY(struct place_candidate, candidates->count);
-    size_t count = 0, preferred_count = 0;
+        return chain;
+    struct decliners decliners = decliners_of(scene, workload, ordinal);
+    size_t preferred_count = 0;
+    chain.nodes = MEM_NEW_ARRAY(struct place_candidate, candidates->count);
+    chain.longer_boot_ms = decliners.first_until_boot_ms;
     for (size_t i = 0; i < candidates->count; i++) {
-        uint64_t node = candidates->nodes[i].node;
-        bool self_again = workload->room_again && node == scene->control->config.node;
-        if (!self_again && has_declined(&decliners, node))
+        if (has_declined(&decliners, candidates->nodes[i].node))
             continue;
-        chain[count++] = candidates->nodes[i];
+        chain.nodes[chain.count++] = candidates->nodes[i];
         preferred_count += i < candidates->preferred_count;
     }
-    place_chain(workload->uid, ordinal, chain, preferred_count);
-    place_chain(workload->uid, ordinal, chain + preferred_count, count - preferred_count);
+    place_chain(workload->uid, ordinal, chain.nodes, preferred_count);
+    place_chain(workload->uid, ordinal, chain.nodes + preferred_count,
+                chain.count - preferred_count);
     mem_free(decliners.nodes);
-    *ret_count = count;
     return chain;
+}
+
+void chain_fini(struct chain *chain)
+{
+    mem_free(chain->nodes);
+    *chain = (struct chain){.nodes = NULL};
 }

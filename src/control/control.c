@@ -172,6 +172,7 @@ void control_run(struct control *control, const struct control_view *view,
     const struct scene scene = {.control = control, .view = view, .output = output};
     if (control->room_made) {
         control->room_made = false;
+        control->room_boot_ms = view->now.boot_ms;
         workloads_retry_vacant(control, view->now.boot_ms + CLAIMS_COALESCE_MS);
     }
     struct control_workload *workload = NULL;

@@ -78,7 +78,6 @@ struct control_workload {
     boot_ms_t due_boot_ms;
     boot_ms_t submitted_until_boot_ms; /* 0: the write was not ours */
     boot_ms_t heal_since_boot_ms;      /* may_heal was false before: ranks count from here */
-    bool room_again;                   /* our own standing declines no longer hold */
 };
 
 struct control_pod {
@@ -117,6 +116,7 @@ struct control {
     struct control_waiting waiting; /* pods whose claims are on their way to the disk, in order */
     bool disk_missed;               /* something was left undone because the disk is stuck */
     bool room_made;                 /* resources came free: pending slots are worth another try */
+    boot_ms_t room_boot_ms; /* when they last did: what we declined before no longer holds */
 };
 
 static inline struct bytes text_bytes(const char *text)
@@ -283,14 +283,18 @@ struct candidates {
     size_t preferred_count; /* the others have a PreferNoSchedule taint */
 };
 void candidates_fini(struct candidates *candidates);
-/* The slot's chain of candidates that have not declined; self counts as not declined when it has
- * room again. Caller frees with mem_free. */
-struct place_candidate *slot_chain(const struct scene *scene,
-                                   const struct control_workload *workload,
-                                   struct candidates *candidates, uint32_t ordinal,
-                                   size_t *ret_count);
+/* A slot's candidates that have not declined, in order; this node also when it has had room since.
+ */
+struct chain {
+    struct place_candidate *nodes;
+    size_t count;
+    boot_ms_t longer_boot_ms; /* when the first decline is over; BOOT_MS_NEVER: none stands */
+};
+struct chain slot_chain(const struct scene *scene, const struct control_workload *workload,
+                        struct candidates *candidates, uint32_t ordinal);
+void chain_fini(struct chain *chain);
 /* The node's decline of the slot at the workload's current generation stands. */
-bool slot_declined(const struct control_view *view, const struct control_workload *workload,
+bool slot_declined(const struct scene *scene, const struct control_workload *workload,
                    uint32_t ordinal, uint64_t node);
 const struct control_member *member_of(const struct control_view *view, uint64_t node);
 

@@ -44,24 +44,22 @@ static size_t index_of(const struct control_view *view, uint64_t node)
 static uint64_t choose(const struct scene *scene, const struct control_workload *workload,
                        uint32_t ordinal, struct plan *plan, uint64_t avoid)
 {
-    size_t chain_count = 0;
-    struct place_candidate *chain =
-        slot_chain(scene, workload, &plan->candidates, ordinal, &chain_count);
+    struct chain chain = slot_chain(scene, workload, &plan->candidates, ordinal);
     uint64_t best_node = 0;
     uint64_t best_ppm = 0;
-    for (size_t i = 0, seen = 0; i < chain_count && seen < TOP_CANDIDATES; i++) {
-        size_t index = index_of(scene->view, chain[i].node);
-        if (chain[i].node == avoid && chain_count > 1)
+    for (size_t i = 0, seen = 0; i < chain.count && seen < TOP_CANDIDATES; i++) {
+        size_t index = index_of(scene->view, chain.nodes[i].node);
+        if (chain.nodes[i].node == avoid && chain.count > 1)
             continue;
         seen++;
         uint64_t ppm = load_ppm(&scene->view->members[index], &workload->spec.requests,
                                 plan->tentative[index] + 1);
         if (best_node == 0 || ppm < best_ppm) {
-            best_node = chain[i].node;
+            best_node = chain.nodes[i].node;
             best_ppm = ppm;
         }
     }
-    mem_free(chain);
+    chain_fini(&chain);
     return best_node;
 }
 
@@ -117,7 +115,7 @@ bool offer_is_out(const struct scene *scene, struct control_workload *workload, 
     const struct control_offer offer = offer_of(workload, ordinal);
     if (offer.offered_boot_ms == BOOT_MS_NEVER)
         return false;
-    if (slot_declined(scene->view, workload, ordinal, offer.node))
+    if (slot_declined(scene, workload, ordinal, offer.node))
         return false;
     boot_ms_t until_boot_ms = offer.offered_boot_ms + OFFER_RETRY_MS;
     if (scene->view->now.boot_ms >= until_boot_ms)

@@ -145,7 +145,6 @@ void pod_decline(const struct scene *scene, struct control_workload *workload, u
         .hold_ms = DECLINE_HOLD_MS,
     };
     memcpy(decline.slot.workload_uid, workload->uid, sizeof(decline.slot.workload_uid));
-    workload->room_again = false;
     scene->output->publish_decline(scene->output->context, &decline);
     workload_due(scene->control, workload, scene->view->now.boot_ms + DECLINE_HOLD_MS);
 }

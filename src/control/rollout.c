@@ -82,13 +82,13 @@ void rollout_advance(const struct scene *scene, struct control_workload *workloa
             place += slot->running > 1; /* the old pod, elsewhere, has not heard of it yet */
             continue;
         }
-        if (must_advance(scene, slot, workload)) {
+        if (must_advance(scene, slot, workload) && !offer_is_out(scene, workload, i)) {
             bool surges = slot->available && place < rollout->surge;
             bool beside = surges && pod_claim_current(scene, workload, i, &terms);
             bool instead = slot->available
                                ? rollout->missing + serving_before < rollout->unavailable
                                : rollout_may_renew(rollout, broken_before);
-            if (!beside && instead && !offer_is_out(scene, workload, i))
+            if (!beside && instead)
                 stop_old(scene, workload, slot);
             else if (surges && !beside)
                 offer_elsewhere(scene, workload, i);

@@ -180,18 +180,17 @@ static void heal(const struct scene *scene, struct control_workload *workload,
         workload_due(control, workload, begin_boot_ms);
         return;
     }
-    size_t chain_count = 0;
-    struct place_candidate *chain = slot_chain(scene, workload, candidates, ordinal, &chain_count);
+    struct chain chain = slot_chain(scene, workload, candidates, ordinal);
     uint32_t rank = 0;
-    while (rank < chain_count && chain[rank].node != control->config.node)
+    while (rank < chain.count && chain.nodes[rank].node != control->config.node)
         rank++;
-    if (rank < chain_count) {
+    if (rank < chain.count) {
         boot_ms_t at_boot_ms = begin_boot_ms + (boot_ms_t)rank * HEIR_STEP_MS;
         uint64_t tell[TOP_CANDIDATES];
         size_t tell_count = 0;
-        for (size_t i = 0; i < chain_count && tell_count < TOP_CANDIDATES; i++)
-            if (chain[i].node != control->config.node)
-                tell[tell_count++] = chain[i].node;
+        for (size_t i = 0; i < chain.count && tell_count < TOP_CANDIDATES; i++)
+            if (chain.nodes[i].node != control->config.node)
+                tell[tell_count++] = chain.nodes[i].node;
         if (scene->view->now.boot_ms < at_boot_ms)
             workload_due(control, workload, at_boot_ms);
         else
@@ -202,9 +201,9 @@ static void heal(const struct scene *scene, struct control_workload *workload,
                                                 .tell_first = tell,
                                                 .tell_first_count = tell_count});
     } else {
-        workload_due(control, workload, scene->view->now.boot_ms + DECLINE_HOLD_MS);
+        workload_due(control, workload, chain.longer_boot_ms);
     }
-    mem_free(chain);
+    chain_fini(&chain);
 }
 
 /* Recreate: nothing of the new template starts while anything of the old one is left. */

@@ -58,9 +58,10 @@ struct answers {
     struct bytes reason;
 };
 
-static bool find_decline(void *context, const struct wire_decline *decline)
+static bool find_decline(void *context, const struct wire_decline *decline, boot_ms_t until_boot_ms)
 {
     struct answers *answers = context;
+    (void)until_boot_ms;
     if (decline->node != answers->node ||
         decline->object_generation != answers->workload->generation)
         return true;

@@ -78,12 +78,9 @@ void workloads_name_due(struct control *control, const char *key, boot_ms_t boot
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms)
 {
     struct control_workload *workload = NULL;
-    RB_FOREACH (workload, control_workloads, &control->workloads) {
-        if (!vacancies_tidy(workload))
-            continue;
-        workload->room_again = true;
-        workload_due(control, workload, boot_ms);
-    }
+    RB_FOREACH (workload, control_workloads, &control->workloads)
+        if (vacancies_tidy(workload))
+            workload_due(control, workload, boot_ms);
 }
 
 struct control_workload *workload_ensure(struct control *control, const uint8_t uid[static 16],

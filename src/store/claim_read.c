@@ -205,7 +205,7 @@ void store_each_decline_of_slot(const struct store *store, struct instant now,
             return;
         const struct timer *timer = slab_at(&store->timers, record->timer);
         bool stands = timer->due_boot_ms > now.boot_ms && !is_void(store, record);
-        if (stands && !visit(context, record_reader_decline(store, id)))
+        if (stands && !visit(context, record_reader_decline(store, id), timer->due_boot_ms))
             return;
     }
 }

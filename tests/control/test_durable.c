@@ -99,6 +99,28 @@ START_TEST(what_was_declined_for_the_disk_is_taken_at_once_when_it_works)
 }
 END_TEST
 
+/* Others took what it declined, and die before its declines are over: they were for the disk, which
+ * works again. Found by the simulator. Mutation: is_outdated() in chains.c is false. */
+START_TEST(what_was_declined_for_the_disk_is_healed_at_once_when_it_works)
+{
+    for (size_t i = 1; i < 4; i++)
+        world_kill(&world, i);
+    world_restart(&world, 1, false, NULL);
+    world_run(&world, 100);
+    world.disk_stuck[0] = true;
+    apply(1, 1); /* so that the disk has something to take, and is seen to be stuck */
+    world_run(&world, 2 * WORLD_DISK_LATE_MS);
+    apply(8, 1);
+    world_run(&world, 3000);
+    ck_assert_uint_eq(world_count(&world, 1, 1).ready, 8);
+    world.disk_stuck[0] = false;
+    world_run(&world, 100);
+    world_kill(&world, 1);
+    world_run(&world, 2500);
+    ck_assert_uint_eq(world_count(&world, 1, 0).ready, 8);
+}
+END_TEST
+
 START_TEST(scaling_down_and_stopping_need_no_disk)
 {
     apply(8, 1);
@@ -119,6 +141,7 @@ int main(void)
     tcase_add_test(tcase, slots_do_not_wait_for_a_stuck_disk);
     tcase_add_test(tcase, a_rollout_waits_for_a_stuck_disk_without_loss);
     tcase_add_test(tcase, what_was_declined_for_the_disk_is_taken_at_once_when_it_works);
+    tcase_add_test(tcase, what_was_declined_for_the_disk_is_healed_at_once_when_it_works);
     tcase_add_test(tcase, scaling_down_and_stopping_need_no_disk);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

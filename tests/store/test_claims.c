@@ -338,9 +338,11 @@ END_TEST
 
 /* ---- Declines */
 
-static bool count_decline(void *context, const struct wire_decline *decline)
+static bool count_decline(void *context, const struct wire_decline *decline,
+                          boot_ms_t until_boot_ms)
 {
     (void)decline;
+    (void)until_boot_ms;
     ++*(size_t *)context;
     return true;
 }

@@ -65,7 +65,8 @@ void store_forget_node(struct store *store, struct instant now, uint64_t node);
  * otherwise. */
 
 typedef bool (*store_claim_visit)(void *context, const struct wire_claim *claim);
-typedef bool (*store_decline_visit)(void *context, const struct wire_decline *decline);
+typedef bool (*store_decline_visit)(void *context, const struct wire_decline *decline,
+                                    boot_ms_t until_boot_ms);
 
 /* In (workload uid, ordinal, node, pod uid) order. What it visits is valid until the callback
  * returns. */
@@ -110,6 +111,7 @@ typedef bool (*store_node_visit)(void *context, uint64_t node, uint64_t generati
 void store_each_node(const struct store *store, store_node_visit visit, void *context);
 bool store_claim_is_void(const struct store *store, uint64_t node, uint64_t generation);
 
+/* Those that stand; `until_boot_ms` says how long. */
 void store_each_decline_of_slot(const struct store *store, struct instant now,
                                 const struct wire_slot *slot, store_decline_visit visit,
                                 void *context);
