@@ -213,7 +213,10 @@ static void finish_adoption(struct brain *brain)
         struct wire_claim claim;
         struct bytes encoded = {resumable->encoded.data, resumable->encoded.size_bytes};
         wire_arena_reset(&brain->arena);
-        if (!resumable->adopted && wire_claim_decode(encoded, &brain->arena, &claim) == WIRE_OK)
+        bool known = wire_claim_decode(encoded, &brain->arena, &claim) == WIRE_OK;
+        if (known && claim.state == WIRE_CLAIM_STATE_RELEASED)
+            control_remember(brain->control, &view, &claim, &output);
+        else if (known && !resumable->adopted)
             control_resume(brain->control, &view, &claim, wait_ms, &output);
         buf_fini(&resumable->encoded);
     }

@@ -54,6 +54,22 @@ static uint64_t publish_claim(void *context, struct wire_claim *claim, const uin
     return brain->persist_sequence;
 }
 
+static void keep_past(void *context, const struct wire_slot *slot, const struct wire_claim *past)
+{
+    struct brain *brain = context;
+    struct buf key = BUF_INIT, payload = BUF_INIT;
+    buf_append(&key, slot->workload_uid, sizeof(slot->workload_uid));
+    for (int shift = 24; shift >= 0; shift -= 8)
+        buf_append_byte(&key, (uint8_t)(slot->ordinal >> shift));
+    if (past != NULL)
+        wire_claim_encode(past, &payload);
+    effects_persist(brain->effects, ++brain->persist_sequence, EFFECT_TABLE_CLAIM,
+                    (struct bytes){key.data, key.size_bytes},
+                    (struct bytes){payload.data, payload.size_bytes});
+    buf_fini(&key);
+    buf_fini(&payload);
+}
+
 static void publish_decline(void *context, struct wire_decline *decline)
 {
     struct brain *brain = context;
@@ -97,6 +113,7 @@ struct control_output control_output_of(struct brain *brain)
         .context = brain,
         .effects = brain->effects,
         .publish_claim = publish_claim,
+        .keep_past = keep_past,
         .publish_decline = publish_decline,
         .publish_status = publish_status,
         .send_offers = send_offers,

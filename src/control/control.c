@@ -186,8 +186,10 @@ void control_run(struct control *control, const struct control_view *view,
             workload_postpone(control, workload);
             workload_due(control, workload, view->now.boot_ms + 1);
         }
-        if (workload->deleted && !workload_has_pods(workload))
+        if (workload->deleted && !workload_has_pods(workload)) {
+            pasts_forget(&scene, workload);
             workload_free(control, workload);
+        }
     }
     pods_status_flush(&scene);
 }

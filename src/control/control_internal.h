@@ -39,6 +39,7 @@
 struct control_slot {
     uint16_t past; /* what it ran last: slot_past() */
     bool was_claimed;
+    bool past_kept; /* on the disk */
 };
 
 struct control_past {
@@ -192,6 +193,8 @@ struct control_workload *workload_ensure(struct control *control, const uint8_t 
                                          const char *key);
 void workload_free(struct control *control, struct control_workload *workload);
 void workload_refresh(const struct control_view *view, struct control_workload *workload);
+/* At least so many slots are in memory. */
+void workload_make_slots(struct control_workload *workload, uint32_t count);
 /* Not later than `boot_ms`. */
 void workload_due(struct control *control, struct control_workload *workload, boot_ms_t boot_ms);
 void workload_postpone(struct control *control,
@@ -214,6 +217,11 @@ bool vacancies_tidy(struct control_workload *workload);
 /* ---- pasts.c */
 struct control_past slot_past(const struct control_workload *workload, uint32_t ordinal);
 void slot_set_past(struct control_workload *workload, uint32_t ordinal, struct control_past past);
+/* Our claim is about to be released: what the slot ran goes to the disk before it leaves it. */
+void past_keep(const struct scene *scene, struct control_workload *workload,
+               const struct wire_claim *claim);
+/* The workload is gone for good. */
+void pasts_forget(const struct scene *scene, const struct control_workload *workload);
 
 /* ---- durable.c: what waits for this node's disk */
 void pod_await_disk(struct control *control, struct control_pod *pod, uint64_t sequence);

@@ -2,7 +2,13 @@
  * What the slots of a workload ran last. Nearly all of them ran the same version, so that it stands
  * once and slots name it by number: at 100,000 slots, 16 bytes of each are 1.5 MiB of the 25
  * allowed (proto/state.md 8). Versions that no slot names any more go when the list is full.
+ *
+ * What a slot ran here stands on the disk as long as the workload does: in the claim, and when that
+ * is released, by itself. Else a node that lost power could fill it with something older, from what
+ * a dead peer claims (docs/adr/0027).
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/memory.h"
 #include "control_internal.h"
@@ -55,4 +61,40 @@ void slot_set_past(struct control_workload *workload, uint32_t ordinal, struct c
     }
     ASSERT(number <= 2 * SLOTS_MAX); /* make_room */
     workload->slots[ordinal].past = (uint16_t)number;
+}
+
+void past_keep(const struct scene *scene, struct control_workload *workload,
+               const struct wire_claim *claim)
+{
+    uint32_t ordinal = claim->slot.ordinal;
+    if (workload->deleted || ordinal >= workload->slots_made_count)
+        return;
+    const struct control_past known = slot_past(workload, ordinal);
+    struct wire_claim past = {
+        .slot = claim->slot,
+        .object_generation = claim->object_generation,
+        .template_hash = claim->template_hash,
+        .node = claim->node,
+        .node_generation = claim->node_generation,
+        .seq = claim->seq,
+        .workload_key = claim->workload_key,
+        .pod_name = claim->pod_name,
+        .state = WIRE_CLAIM_STATE_RELEASED,
+    };
+    memcpy(past.pod_uid, claim->pod_uid, sizeof(past.pod_uid));
+    if (known.generation > past.object_generation) {
+        past.object_generation = known.generation;
+        past.template_hash = known.template_hash;
+    }
+    workload->slots[ordinal].past_kept = true;
+    scene->output->keep_past(scene->output->context, &past.slot, &past);
+}
+
+void pasts_forget(const struct scene *scene, const struct control_workload *workload)
+{
+    struct wire_slot slot = {.ordinal = 0};
+    memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
+    for (; slot.ordinal < workload->slots_made_count; slot.ordinal++)
+        if (workload->slots[slot.ordinal].past_kept)
+            scene->output->keep_past(scene->output->context, &slot, NULL);
 }

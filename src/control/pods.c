@@ -270,6 +270,7 @@ static void pod_gone(const struct scene *scene, struct control_pod *pod)
     unbook(control, pod->uid);
     if (now != NULL) {
         struct wire_claim claim = *now;
+        past_keep(scene, workload, now);
         claim.state = WIRE_CLAIM_STATE_RELEASED;
         claim.ready = false;
         claim.containers = NULL;

@@ -109,6 +109,7 @@ void control_resume(struct control *control, const struct control_view *view,
         resumed.containers_count = 0;
     }
     if (pod == NULL) { /* the node has less to give than before: the slot is free for others */
+        past_keep(&scene, workload_find(control, claim->slot.workload_uid), claim);
         resumed.state = WIRE_CLAIM_STATE_RELEASED;
     } else if (!pod->finished) {
         resumed.reason = text_bytes("Restarting");
@@ -116,4 +117,23 @@ void control_resume(struct control *control, const struct control_view *view,
         pod->intent_until_boot_ms = view->now.boot_ms + wait_ms;
     }
     pod_publish(&scene, &resumed, NULL, 0);
+}
+
+void control_remember(struct control *control, const struct control_view *view,
+                      const struct wire_claim *past, const struct control_output *output)
+{
+    const struct scene scene = {.control = control, .view = view, .output = output};
+    /* The object got to the disk before any claim of it: what is not there is gone. */
+    if (past->slot.ordinal >= SLOTS_MAX ||
+        store_object_by_uid(view->store, past->slot.workload_uid) == NULL) {
+        output->keep_past(output->context, &past->slot, NULL);
+        return;
+    }
+    struct control_workload *workload = ensure_workload_of(&scene, past);
+    workload_make_slots(workload, past->slot.ordinal + 1);
+    workload->slots[past->slot.ordinal].past_kept = true;
+    if (past->object_generation > slot_past(workload, past->slot.ordinal).generation)
+        slot_set_past(workload, past->slot.ordinal,
+                      (struct control_past){.generation = past->object_generation,
+                                            .template_hash = past->template_hash});
 }

@@ -116,20 +116,26 @@ void workload_free(struct control *control, struct control_workload *workload)
     mem_free(workload);
 }
 
+void workload_make_slots(struct control_workload *workload, uint32_t count)
+{
+    uint32_t made_before = workload->slots_made_count;
+    ASSERT(count <= SLOTS_MAX);
+    if (count <= made_before)
+        return;
+    workload->slots = mem_realloc(workload->slots, count, sizeof(*workload->slots));
+    for (uint32_t i = made_before; i < count; i++)
+        workload->slots[i] = (struct control_slot){.past = 0};
+    workload->slots_made_count = count;
+    vacancies_resize(workload, made_before);
+}
+
 /* A slot that is taken away and comes again has no past to keep, but does not go back either: how
  * far it was stays known. */
 static void resize_slots(struct control_workload *workload, uint32_t slots_count)
 {
     if (slots_count > SLOTS_MAX)
         slots_count = SLOTS_MAX;
-    if (slots_count > workload->slots_made_count) {
-        workload->slots = mem_realloc(workload->slots, slots_count, sizeof(*workload->slots));
-        for (uint32_t i = workload->slots_made_count; i < slots_count; i++)
-            workload->slots[i] = (struct control_slot){.past = 0};
-        uint32_t made_before = workload->slots_made_count;
-        workload->slots_made_count = slots_count;
-        vacancies_resize(workload, made_before);
-    }
+    workload_make_slots(workload, slots_count);
     for (uint32_t i = workload->slots_count; i < slots_count; i++) {
         slot_set_vacant_since(workload, i, BOOT_MS_NEVER);
         workload->slots[i].was_claimed = false;

@@ -59,6 +59,45 @@ START_TEST(adoption_books_by_the_version_that_runs)
 }
 END_TEST
 
+/* Its pod had ended just before: the vacant slot of a paused workload gets again what it had, and
+ * only the disk knows that (docs/adr/0027). A deleted workload leaves nothing there. The simulator
+ * found a slot that went back. Mutations: past_keep(), or control_remember(), does nothing;
+ * pasts_forget() does nothing. */
+START_TEST(what_a_slot_ran_last_is_known_after_a_restart)
+{
+    const struct wire_resources small = {.cpu_milli = 100, .memory_bytes = 1 << 20, .pods = 50};
+    struct world_spec spec = {.replicas = 1, .image = 1, .strategy = SURGE_1};
+    size_t holder = 0;
+    world_restart(&world, 1, false, &small);
+    world_restart(&world, 2, false, &small);
+    spec.cpu = "1";
+    world_apply(&world, 0, &spec);
+    world_run(&world, 500);
+    const struct wire_claim *claim = world_claim_of_slot(&world, 0, 0, &holder);
+    ck_assert_ptr_nonnull(claim);
+    ck_assert_uint_eq(holder, 0);
+    spec.image = 2;
+    spec.paused = true;
+    world_apply(&world, 0, &spec);
+    uint8_t pod_uid[16];
+    memcpy(pod_uid, claim->pod_uid, sizeof(pod_uid));
+    world_run(&world, 100);
+    world_pod_lost(&world, 0, pod_uid);
+    world_run(&world, 5); /* the world's disks have what others know of */
+    ck_assert_uint_eq(world_count(&world, -1, SIZE_MAX).pods, 0);
+    ck_assert_uint_gt(world.nodes[0].pasts[0].size_bytes, 0);
+    world_restart(&world, 0, false, NULL);
+    world_run(&world, 20000);
+    ck_assert_uint_eq(world_count(&world, 1, 0).ready, 1);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).pods, 0);
+    ck_assert_uint_gt(world.nodes[0].pasts[0].size_bytes, 0);
+    world_delete(&world, 0);
+    world_run(&world, 5000);
+    ck_assert_uint_eq(world_count(&world, -1, SIZE_MAX).pods, 0);
+    ck_assert_uint_eq(world.nodes[0].pasts[0].size_bytes, 0);
+}
+END_TEST
+
 /* What is resumed is what was claimed: the old body under the old booking, also when the template
  * has changed meanwhile. */
 START_TEST(a_resumed_claim_starts_the_version_that_it_names)
@@ -228,6 +267,7 @@ int main(void)
     tcase_add_test(tcase, adopted_pods_are_not_started_again);
     tcase_add_test(tcase, own_slots_are_resumed_after_a_power_cut);
     tcase_add_test(tcase, adoption_books_by_the_version_that_runs);
+    tcase_add_test(tcase, what_a_slot_ran_last_is_known_after_a_restart);
     tcase_add_test(tcase, a_resumed_claim_starts_the_version_that_it_names);
     tcase_add_test(tcase, of_two_resumed_claims_of_a_slot_the_current_starts);
     tcase_add_test(tcase, of_two_resumed_claims_of_a_slot_the_older_never_starts);

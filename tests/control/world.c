@@ -93,6 +93,17 @@ static uint64_t publish_claim(void *context, struct wire_claim *claim, const uin
     return write_to_disk(port->world, port->node);
 }
 
+static void keep_past(void *context, const struct wire_slot *slot, const struct wire_claim *past)
+{
+    struct port *port = context;
+    ck_assert_uint_lt(slot->ordinal, WORLD_PASTS_MAX);
+    struct buf *kept = &port->node->pasts[slot->ordinal];
+    buf_fini(kept);
+    *kept = (struct buf)BUF_INIT;
+    if (past != NULL)
+        wire_claim_encode(past, kept);
+}
+
 static void publish_decline(void *context, struct wire_decline *decline)
 {
     struct port *port = context;
@@ -129,6 +140,7 @@ static struct control_output output_of(struct port *port)
         .context = port,
         .effects = &port->node->effects,
         .publish_claim = publish_claim,
+        .keep_past = keep_past,
         .publish_decline = publish_decline,
         .publish_status = publish_status,
         .send_offers = send_offers,
@@ -211,6 +223,8 @@ void world_fini(struct world *world)
             node_stop(&world->nodes[i]);
         for (size_t j = 0; j < WORLD_PODS_MAX; j++)
             pod_clear(&world->nodes[i].pods[j]);
+        for (size_t j = 0; j < WORLD_PASTS_MAX; j++)
+            buf_fini(&world->nodes[i].pasts[j]);
     }
     for (size_t i = 0; i < world->packets_count; i++)
         buf_fini(&world->packets[i].payload);
@@ -271,6 +285,22 @@ static bool copy_claim(void *context, const struct wire_claim *claim)
     return true;
 }
 
+static void remember_pasts(struct world_node *node, const struct control_view *view,
+                           const struct control_output *output)
+{
+    for (size_t i = 0; i < WORLD_PASTS_MAX; i++) {
+        const struct bytes encoded = {node->pasts[i].data, node->pasts[i].size_bytes};
+        struct wire_arena arena;
+        struct wire_claim past;
+        wire_arena_init(&arena, 1 << 20);
+        if (encoded.size_bytes > 0) {
+            ck_assert_int_eq(wire_claim_decode(encoded, &arena, &past), WIRE_OK);
+            control_remember(node->control, view, &past, output);
+        }
+        wire_arena_fini(&arena);
+    }
+}
+
 /* The disk of a node is what another knows of objects, plus its own claims as they were; it has
  * synchronised with that peer before it acts. */
 void world_restart(struct world *world, size_t index, bool adopt,
@@ -294,6 +324,7 @@ void world_restart(struct world *world, size_t index, bool adopt,
     struct control_output output = output_of(&port);
     struct control_view view = view_of(world, node);
     control_object_changed(node->control, world->workload_uid, workload_key, view.now.boot_ms);
+    remember_pasts(node, &view, &output);
     for (size_t i = 0; i < disk.count; i++) {
         struct wire_arena arena;
         struct wire_claim claim;
@@ -363,6 +394,19 @@ void world_apply(struct world *world, size_t at, const struct world_spec *spec)
     spec_objects_fini(&objects);
     spec_issues_fini(&issues);
     buf_fini(&text);
+}
+
+void world_delete(struct world *world, size_t at)
+{
+    struct world_node *node = &world->nodes[at];
+    struct store_request request = {.verb = STORE_DELETE, .key = workload_key};
+    struct store_change change;
+    struct error error = ERROR_INIT;
+    struct port port = {.world = world, .node = node};
+    ck_assert_msg(store_write(node->store, instant_of(world), &request, &change, &error) == 0, "%s",
+                  error.message);
+    spread(&port, &change);
+    control_name_changed(node->control, workload_key, instant_of(world).boot_ms);
 }
 
 /* ---- the pretended runtime */

@@ -15,6 +15,7 @@
 #define WORLD_NODES_MAX    8
 #define WORLD_PODS_MAX     64
 #define WORLD_BROKEN_MAX   100
+#define WORLD_PASTS_MAX    64
 #define WORLD_READY_MS     100
 #define WORLD_DISK_MS      2
 #define WORLD_DISK_LATE_MS 1000
@@ -37,7 +38,8 @@ struct world_node {
     struct world_pod pods[WORLD_PODS_MAX];
     struct control_member members[WORLD_NODES_MAX];
     size_t members_count;
-    uint64_t written, persisted; /* sequences */
+    struct buf pasts[WORLD_PASTS_MAX]; /* on its disk, by slot; empty: none */
+    uint64_t written, persisted;       /* sequences */
     uint64_t disk_moved_ms, disk_due_ms;
 };
 
@@ -80,6 +82,7 @@ struct world_spec {
 };
 /* Writes deployment "w" at node `at` (an index), which then offers its slots. */
 void world_apply(struct world *world, size_t at, const struct world_spec *spec);
+void world_delete(struct world *world, size_t at);
 /* Lets `ms` pass. Every millisecond every invariant is checked. */
 void world_run(struct world *world, uint64_t ms);
 void world_watch(struct world *world);

@@ -54,6 +54,8 @@ struct control_output {
     /* Returns what the disk must have reached for it to be there. */
     uint64_t (*publish_claim)(void *context, struct wire_claim *claim, const uint64_t *tell_first,
                               size_t tell_first_count);
+    /* What the slot ran here last goes to the disk, for control_remember; NULL: it leaves it. */
+    void (*keep_past)(void *context, const struct wire_slot *slot, const struct wire_claim *past);
     void (*publish_decline)(void *context, struct wire_decline *decline);
     void (*publish_status)(void *context, const struct wire_resources *allocated);
     void (*send_offers)(void *context, uint64_t node, const char *workload_key,
@@ -100,6 +102,9 @@ void control_adopt(struct control *control, const struct control_view *view,
 void control_resume(struct control *control, const struct control_view *view,
                     const struct wire_claim *claim, uint64_t wait_ms,
                     const struct control_output *output);
+/* What keep_past wrote before this node restarted. */
+void control_remember(struct control *control, const struct control_view *view,
+                      const struct wire_claim *past, const struct control_output *output);
 /* What the runtime says of a pod: state, ready, ip, reason, message, containers of `status` count.
  * `refused`: it could never start here, so the slot goes to the next node. */
 void control_pod_status(struct control *control, const struct control_view *view,

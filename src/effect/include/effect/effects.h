@@ -37,7 +37,8 @@ enum effect_table {
     EFFECT_TABLE_OBJECT, /* current version per key; key = object key */
     EFFECT_TABLE_HISTORY, /* earlier and losing versions; key = object key NUL hlc node (big-endian)
                            */
-    EFFECT_TABLE_CLAIM,   /* own claims only; key = pod uid */
+    EFFECT_TABLE_CLAIM,   /* own claims, key = pod uid; and what slots ran here last, as a released
+                             claim, key = workload uid, ordinal (4 bytes big-endian) */
     EFFECT_TABLE_REGISTER, /* module register's: what this node promised and accepted; the roster */
     EFFECT_TABLE_KEYS,     /* the cluster's key ring, whole; key = "ring" */
 };
