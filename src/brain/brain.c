@@ -319,6 +319,7 @@ static bool may_decide(const struct brain *brain)
 /* What is due by time, and what the event left to do. */
 static void settle(struct brain *brain)
 {
+    swim_sync_due(brain); /* first: what membership sends now carries it */
     member_timer(brain->members, brain->now, &brain->member_output);
     swim_carry_out(brain);
     store_tick(brain->store, brain->now);
@@ -341,7 +342,6 @@ static void settle(struct brain *brain)
     }
     acks_settle(brain);
     keys_look(brain);
-    swim_sync_due(brain);
     rumours_flush(brain);
 }
 
@@ -380,7 +380,7 @@ boot_ms_t brain_deadline(const struct brain *brain)
     if (may_decide(brain))
         deadline = earlier(deadline, control_deadline(brain->control));
     deadline = earlier(deadline, registers_deadline(brain->registers));
-    deadline = earlier(deadline, brain->sync_boot_ms);
+    deadline = earlier(deadline, swim_sync_deadline(brain));
     deadline = earlier(deadline, brain->claims_complete_boot_ms);
     deadline = earlier(deadline, acks_deadline(brain));
     deadline = earlier(deadline, keys_deadline(brain));

@@ -196,6 +196,7 @@ void swim_sync_with(struct brain *brain, uint64_t node);
 /* Long enough without hearing what others know, or nobody to hear it from. */
 void swim_assume_synced(struct brain *brain);
 void swim_sync_due(struct brain *brain);
+boot_ms_t swim_sync_deadline(const struct brain *brain);
 bool swim_may_heal(const struct brain *brain);
 
 /* ---- registers.c */

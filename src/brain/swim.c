@@ -420,6 +420,16 @@ void swim_sync_due(struct brain *brain)
         swim_sync_with(brain, targets[0].node);
 }
 
+/* What only waits for a packet to ride on comes with the next thing that happens: it is worth no
+ * wake-up of its own, of which an idle agent has three a second. */
+boot_ms_t swim_sync_deadline(const struct brain *brain)
+{
+    bool rides = brain->synced && !brain->differs && !brain->digest_waits &&
+                 !brain->strangers_stale && brain->unborn == 0 &&
+                 !gossip_in_storm(brain->gossip, brain->now);
+    return rides ? BOOT_MS_NEVER : brain->sync_boot_ms;
+}
+
 /* ---- accounts */
 
 void swim_stats(const struct brain *brain, struct brain_stats *stats)

@@ -21,7 +21,8 @@
 #define TURNS_MAX 16u
 /* Up to so many those who are missing beside one are looked for by their silence. */
 #define LOOK_AT_ALL_MAX 128u
-#define REST_EVERY      4u
+#define REST_EVERY_MANY 4u
+#define REST_EVERY_FEW  8u
 /* A flap is forgotten after this; at most this many count (4.7). */
 #define FLAP_MEMORY_MS ((protocol_ms_t)30000)
 #define FLAPS_MAX      3u
@@ -126,18 +127,6 @@ static uint32_t choose(struct member_table *table)
     return by_turn(table, table->round);
 }
 
-/* One round in four (of many, eight) is left out while the one whose turn it is has not been silent
- * for longer than a turn of the circle. */
-static bool may_rest(struct member_table *table, uint32_t slot)
-{
-    size_t others_count = table->roster.live.count;
-    bool few = others_count <= FEW_COUNT;
-    if (table->rounds_count % (few ? REST_EVERY : 2 * REST_EVERY) != 0)
-        return false;
-    uint64_t usual_ms = (uint64_t)clock_period_ms(table) * others_count * (few ? 5 : 9) / 8;
-    return silence_ms(table, roster_at(&table->roster, slot)) < usual_ms;
-}
-
 /* Whom to probe now: the one whose probe failed without a verdict, else the next that nobody is at.
  */
 static uint32_t next_target(struct member_table *table)
@@ -170,16 +159,60 @@ void probe_look_around(struct member_table *table, struct member_output *output)
     }
 }
 
+/* It will not have been silent for longer than usual: a turn of the circle. */
+static bool is_heard(struct member_table *table, uint32_t slot)
+{
+    uint64_t others_count = table->roster.live.count;
+    uint64_t usual_ms =
+        table->timing.period_ms * others_count * (others_count <= FEW_COUNT ? 10 : 9) / 8;
+    return silence_ms(table, roster_at(&table->roster, slot)) + table->timing.period_ms < usual_ms;
+}
+
+/* One round in four (of few, eight), the same for all who agree on the time, is left out while
+ * nobody is missed. */
+static bool may_leave_out_next(struct member_table *table)
+{
+    const struct slots *live = &table->roster.live;
+    bool many = live->count > FEW_COUNT;
+    uint64_t next = table->round + 1;
+    if (live->count == 0 || table->health > 0 ||
+        next % (many ? REST_EVERY_MANY : REST_EVERY_FEW) != 0)
+        return false;
+    if (many) {
+        uint32_t slot = by_turn(table, next);
+        return slot != SLOT_NONE && is_heard(table, slot);
+    }
+    for (size_t i = 0; i < live->count; i++)
+        if (!is_heard(table, live->items[i]))
+            return false;
+    return true;
+}
+
+/* A round has a period of time. To wake up is most of what a probe costs whoever is at rest, so
+ * what wakes us meanwhile, such as another's probe, wakes us for ours. */
+void probe_woken(struct member_table *table)
+{
+    if (table->round_end_ms <= table->now_ms + clock_period_ms(table))
+        table->round_due_ms = clock_earlier(table->round_due_ms, table->now_ms);
+}
+
 void probe_round(struct member_table *table, struct member_output *output)
 {
     uint32_t period_ms = clock_period_ms(table);
-    table->round_due_ms = table->now_ms + period_ms;
-    table->rounds_count++;
     uint32_t slot = next_target(table);
-    if (slot == SLOT_NONE || may_rest(table, slot))
+    if (table->round_end_ms < table->now_ms)
+        table->round_end_ms = table->now_ms;
+    table->round_end_ms += period_ms;
+    if (may_leave_out_next(table)) {
+        table->round++;
+        table->round_end_ms += period_ms;
+    }
+    table->round_due_ms = table->round_end_ms;
+    if (slot == SLOT_NONE)
         return;
     struct inquiry *inquiry = inquiry_open(table, slot, INQUIRY_PROBE);
     table->stats.probes_sent++;
+    table->probes_count++;
     probe_step(table, inquiry, output);
 }
 
@@ -206,6 +239,9 @@ static void verdict(struct member_table *table, struct inquiry *inquiry,
     if (++entry->peer->unanswered <= entry_flaps(table, entry)) {
         table->retry_slot = inquiry->slot;
         table->retry_node = entry_node(entry);
+        table->round_end_ms =
+            clock_earlier(table->round_end_ms, inquiry->started_ms + inquiry->period_ms);
+        table->round_due_ms = clock_earlier(table->round_due_ms, table->round_end_ms);
         inquiry_close(table, inquiry->slot);
         return;
     }

@@ -75,6 +75,8 @@ void member_heard(struct member_table *table, struct instant now, uint64_t node,
     }
     entry_peer(roster_at(&table->roster, slot))->heard_boot_ms = table->now_boot_ms;
     alive_sign(table, slot, false, output);
+    if (via == MEMBER_VIA_DATAGRAM)
+        probe_woken(table);
 }
 
 /* ---- ping, ack, nack */

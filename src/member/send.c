@@ -60,7 +60,7 @@ static bool wants_coordinate(const struct member_table *table, const struct inqu
     if (inquiry->kind != INQUIRY_PROBE)
         return false;
     return entry->peer->coordinate.error == 0 || table->coordinate.own.error > UNSURE_ABOVE ||
-           table->rounds_count % LOCATE_EVERY == 1;
+           table->probes_count % LOCATE_EVERY == 1;
 }
 
 static bool knows_us(const struct entry *entry)

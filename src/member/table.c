@@ -112,7 +112,8 @@ void member_start(struct member_table *table, struct instant now, struct member_
             contact_open(table, slot, 0);
     }
     /* Members that start together should not probe together. */
-    table->round_due_ms = table->now_ms + prng_below(&table->prng, table->timing.period_ms) + 1;
+    table->round_end_ms = table->now_ms + prng_below(&table->prng, table->timing.period_ms) + 1;
+    table->round_due_ms = table->round_end_ms;
     table->heal_due_ms = table->now_ms + table->timing.heal_interval_ms +
                          prng_below(&table->prng, table->timing.heal_interval_ms);
     table->seed_due_ms = table->now_ms;

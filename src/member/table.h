@@ -122,8 +122,8 @@ struct member_table {
     protocol_ms_t muted_until_ms; /* after a gap: no verdicts */
     uint32_t health;              /* Lifeguard 4.1 */
 
-    protocol_ms_t round_due_ms;
-    uint64_t rounds_count;
+    protocol_ms_t round_due_ms, round_end_ms; /* when it is run; at the latest, by the clock */
+    uint64_t probes_count;
     uint64_t round;         /* whom we probe (roster_target) */
     uint64_t round_by_wall; /* that the wall clock said last */
     uint32_t retry_slot;    /* to be probed again in the next round; SLOT_NONE */
@@ -206,6 +206,7 @@ void change_forget(struct member_table *table, uint32_t slot, struct member_outp
 
 /* ---- probe.c */
 void probe_round(struct member_table *table, struct member_output *output);
+void probe_woken(struct member_table *table);
 void probe_step(struct member_table *table, struct inquiry *inquiry, struct member_output *output);
 /* Verifies some of those who have been silent for a period. */
 void probe_look_around(struct member_table *table, struct member_output *output);

@@ -66,6 +66,8 @@ void cluster_step(struct cluster *cluster, size_t index, const struct event *eve
     struct peer *peer = &cluster->peers[index];
     bool watched = cluster->step_begins != NULL && index == cluster->watched;
     effects_clear(&cluster->effects);
+    peer->wakes += peer->woken_ms != cluster->now_ms;
+    peer->woken_ms = cluster->now_ms;
     if (watched)
         cluster->step_begins();
     brain_step(peer->brain, cluster_now(cluster, index), event, &cluster->effects);

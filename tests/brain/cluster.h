@@ -31,6 +31,7 @@ struct peer {
     uint64_t persisted_due_ms;   /* 0: nothing under way */
     uint64_t datagram_bytes, stream_bytes, records_written;
     uint64_t pods_started, pods_stopped, traces_fine;
+    uint64_t wakes, woken_ms; /* milliseconds in which it was stepped; the last */
 };
 
 struct answer {

@@ -98,6 +98,28 @@ START_TEST(what_a_node_held_before_its_restart_is_placed_elsewhere)
 }
 END_TEST
 
+/* To wake up is most of what an agent at rest costs: a probe wakes two, for the ping and for the
+ * ack, and nothing else is worth a wake-up of its own. Eight members probe twice a second, but for
+ * each eighth round. Mutations, each seen to fail: probe_woken() does nothing; may_leave_out_next()
+ * is false; swim_sync_deadline() is sync_boot_ms. */
+START_TEST(who_is_at_rest_is_seldom_woken)
+{
+    const uint64_t seconds = 60;
+    uint64_t wakes = 0;
+    start(PEERS_MAX, BRAIN_PROFILE_LAN);
+    cluster_run(&c, 20000);
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        wakes -= c.peers[i].wakes;
+    cluster_run(&c, seconds * 1000);
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        wakes += c.peers[i].wakes;
+        ck_assert_int_eq(status_of(0, i), BRAIN_MEMBER_ALIVE);
+    }
+    ck_assert_uint_le(wakes, PEERS_MAX * seconds * 47 / 10); /* 4.5; 5.0 with either mutation */
+    cluster_fini(&c);
+}
+END_TEST
+
 START_TEST(a_good_bye_is_answered_and_seen)
 {
     start(3, BRAIN_PROFILE_LAN);
@@ -426,6 +448,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, profiles_differ_in_how_soon_the_dead_are_found);
     tcase_add_test(tcase, what_a_node_held_before_its_restart_is_placed_elsewhere);
+    tcase_add_test(tcase, who_is_at_rest_is_seldom_woken);
     tcase_add_test(tcase, a_good_bye_is_answered_and_seen);
     tcase_add_test(tcase, a_damaged_disk_is_refused_in_every_table);
     tcase_add_test(tcase, a_pod_with_a_foreign_tag_is_stopped);
