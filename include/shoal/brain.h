@@ -330,7 +330,7 @@ struct brain_stats {
     uint64_t members_hash; /* equal on peers that agree who lives */
     uint32_t rumours_system_queued, rumours_state_queued;
     uint64_t rumours_bytes; /* of those queued */
-    uint64_t rumours_taken, rumours_told, rumours_superseded, rumours_dropped;
+    uint64_t rumours_taken, rumours_told, rumours_hinted, rumours_superseded, rumours_dropped;
     uint64_t anti_entropy_rounds, anti_entropy_equal, anti_entropy_repairs;
     uint64_t objects, claims, declines, tombstones, versions, conflicts_lost;
     uint64_t records_bytes;                      /* of all that is replicated, encoded */

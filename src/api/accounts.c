@@ -38,6 +38,7 @@ static const struct account accounts[] = {
     GAUGE(rumours_bytes, "rumoursBytes", "Bytes of news still to be told."),
     COUNTER(rumours_taken, "rumoursTaken", "News that was queued."),
     COUNTER(rumours_told, "rumoursTold", "Times that news was put into a packet."),
+    COUNTER(rumours_hinted, "rumoursHinted", "Times that only its key and version were told."),
     COUNTER(rumours_superseded, "rumoursSuperseded", "News replaced by newer before it was told."),
     COUNTER(rumours_dropped, "rumoursDropped", "News dropped at the limit of the queue."),
     COUNTER(anti_entropy_rounds, "antiEntropyRounds", "Digests of peers compared with ours."),

@@ -462,6 +462,7 @@ void swim_stats(const struct brain *brain, struct brain_stats *stats)
     stats->rumours_bytes = gossip.bytes[GOSSIP_SYSTEM] + gossip.bytes[GOSSIP_STATE];
     stats->rumours_taken = gossip.queued;
     stats->rumours_told = gossip.told;
+    stats->rumours_hinted = gossip.hinted;
     stats->rumours_superseded = gossip.superseded;
     stats->rumours_dropped = gossip.dropped;
     stats->holding = member_is_holding(brain->members);
