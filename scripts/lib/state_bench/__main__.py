@@ -15,6 +15,7 @@ import agents
 import fleet as fleets
 
 NEVER = float("inf")
+REST_S = 20  # an agent lets go of the pages of its program every 15 s, and trims its heap every 10
 REPLICAS = 50
 # A node may have 4,096.
 DEPLOYMENTS_OF_A_LOADER = 80
@@ -315,7 +316,7 @@ def main():
     say(f"    load of this machine before: {load()}")
     table.add("load of this machine before", load())
     table.add("start: all see all", seconds_of(town.start_all()))
-    town.pass_time(10)
+    town.pass_time(REST_S)
     idle = town.rss()
     cpu_busy()
     table.add("RSS idle: min, median, max, MiB", of_all(idle))
@@ -327,7 +328,7 @@ def main():
     table.add("  processors busy meanwhile", f"{cpu_busy():.0f} %")
     protocol = status_of(town)
     table.add("objects, claims held by each", f"{protocol['objects']} {protocol['claims']}")
-    town.pass_time(10)
+    town.pass_time(REST_S)
     full = town.rss()
     table.add("RSS full: min, median, max, MiB", of_all(full))
     table.add("  of it heap, files: median", town.rss_parts())
