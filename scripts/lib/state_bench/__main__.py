@@ -252,6 +252,7 @@ def fill(town, table, objects, claims):
         taken += town.write([deployment(number, REPLICAS) for number in loader.deployments])[0]
         claimed += len(loader.deployments) * REPLICAS
         town.await_claims(loader, claimed)
+        say(f"      {time.monotonic() - since:.0f} s: {claimed} claims at {loader.name}")
     table.add("Deployments written: taken", f"{taken}")
     return since
 
