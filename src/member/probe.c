@@ -239,8 +239,10 @@ static void verdict(struct member_table *table, struct inquiry *inquiry,
     if (++entry->peer->unanswered <= entry_flaps(table, entry)) {
         table->retry_slot = inquiry->slot;
         table->retry_node = entry_node(entry);
-        table->round_end_ms =
-            clock_earlier(table->round_end_ms, inquiry->started_ms + inquiry->period_ms);
+        protocol_ms_t next_ms = inquiry->started_ms + inquiry->period_ms;
+        if (next_ms <= table->now_ms)
+            next_ms = table->now_ms + 1; /* this millisecond's round may have been */
+        table->round_end_ms = clock_earlier(table->round_end_ms, next_ms);
         table->round_due_ms = clock_earlier(table->round_due_ms, table->round_end_ms);
         inquiry_close(table, inquiry->slot);
         return;
