@@ -35,7 +35,9 @@ void check_forget(struct sim_machine *machine)
     }
 }
 
-/* 7: a deleted UID never returns. Called when a name's object changed in this machine's eyes. */
+/* 7: a deleted UID never returns. Called when a name's object changed in this machine's eyes. What
+ * vanished without anybody's wish had only been older than the deletion of another UID of the name,
+ * and may return with a newer write. */
 void check_object(struct sim *sim, struct sim_machine *machine, const char *key)
 {
     struct brain_object object;
@@ -47,8 +49,8 @@ void check_object(struct sim *sim, struct sim_machine *machine, const char *key)
         struct sim_uid probe;
         memcpy(probe.uid, machine->shown[i], sizeof(probe.uid));
         bool same = there && memcmp(object.uid, probe.uid, sizeof(probe.uid)) == 0;
-        if (!same && machine->is_shown[i] && RB_FIND(sim_uids, &machine->deleted, &probe) == NULL &&
-            !there) {
+        if (!same && machine->is_shown[i] && !there && promises_is_doomed(sim, i, probe.uid) &&
+            RB_FIND(sim_uids, &machine->deleted, &probe) == NULL) {
             struct sim_uid *gone = MEM_NEW(struct sim_uid);
             *gone = probe;
             gone->sequence = machine->asked_sequence;

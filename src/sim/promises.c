@@ -69,14 +69,29 @@ bool promises_broke_disks(const struct sim *sim)
     return sim->promises->lost_disks > 0;
 }
 
-void promises_deleting(struct sim *sim, uint32_t workload, const uint8_t uid[static 16],
-                       uint64_t hlc)
+void promises_deleting(struct sim *sim, uint32_t workload, const uint8_t uid[static 16])
 {
     struct sim_promise *promise = &sim->promises->of[workload];
     MEM_GROW(promise->dooms, promise->dooms_count, promise->dooms_capacity);
     struct sim_doom *doom = &promise->dooms[promise->dooms_count++];
     memcpy(doom->uid, uid, sizeof(doom->uid));
-    doom->hlc = hlc;
+    doom->hlc = UINT64_MAX;
+}
+
+void promises_deletion_sent(struct sim *sim, uint32_t workload, uint64_t hlc)
+{
+    struct sim_promise *promise = &sim->promises->of[workload];
+    ASSERT(promise->dooms_count > 0);
+    promise->dooms[promise->dooms_count - 1].hlc = hlc;
+}
+
+bool promises_is_doomed(const struct sim *sim, uint32_t workload, const uint8_t uid[static 16])
+{
+    const struct sim_promise *promise = &sim->promises->of[workload];
+    for (size_t i = 0; i < promise->dooms_count; i++)
+        if (memcmp(promise->dooms[i].uid, uid, sizeof(promise->dooms[i].uid)) == 0)
+            return true;
+    return false;
 }
 
 void promises_acknowledged(struct sim *sim, uint32_t workload, const struct wire_object *object)

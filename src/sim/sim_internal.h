@@ -280,9 +280,12 @@ void promises_free(struct sim *sim);
 enum brain_ack promises_level(struct sim *sim);
 /* A machine without power: now and then its disk is gone with it. */
 void promises_lose_disk(struct sim *sim, struct sim_machine *machine);
-/* A user has asked to delete `uid`; no version newer than `hlc` comes of it. */
-void promises_deleting(struct sim *sim, uint32_t workload, const uint8_t uid[static 16],
-                       uint64_t hlc);
+/* A user asks to delete `uid`. */
+void promises_deleting(struct sim *sim, uint32_t workload, const uint8_t uid[static 16]);
+/* No version newer than `hlc` comes of what was asked for last. */
+void promises_deletion_sent(struct sim *sim, uint32_t workload, uint64_t hlc);
+/* Whether a user has ever asked to delete it. */
+bool promises_is_doomed(const struct sim *sim, uint32_t workload, const uint8_t uid[static 16]);
 void promises_acknowledged(struct sim *sim, uint32_t workload, const struct wire_object *object);
 bool promises_broke_disks(const struct sim *sim);
 void promises_check(struct sim *sim, const struct sim_machine *machine, uint32_t workload);

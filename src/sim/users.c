@@ -92,9 +92,11 @@ void users_write(struct sim *sim)
         if (there)
             memcpy(uid, object.uid, sizeof(uid));
         sim_trace(sim, "user deletes %s at m%u", workload->key, machine->index);
+        if (there)
+            promises_deleting(sim, number, uid);
         send(sim, machine, &request, &pending);
         if (there)
-            promises_deleting(sim, number, uid, brain_hlc(machine->brain));
+            promises_deletion_sent(sim, number, brain_hlc(machine->brain));
         return;
     }
     if (!workload->exists || choice < 5)
