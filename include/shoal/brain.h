@@ -83,6 +83,7 @@ enum event_kind {
     EVENT_STREAM,      /* the same, one reliable message */
     EVENT_UNREACHABLE, /* address; refused: nobody listens there (ICMP), else a local send error */
     EVENT_STREAM_FAILED, /* node (may be 0), address */
+    EVENT_WATCH_LOST,    /* node: the connection of EFFECT_WATCH has ended, or did not come about */
     EVENT_TWIN,        /* address: a datagram under our own id, of a later boot, came from there */
     EVENT_SEEDS,       /* seeds: names looked up again */
     EVENT_REQUEST,     /* request */

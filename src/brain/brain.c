@@ -273,6 +273,9 @@ static void dispatch(struct brain *brain, const struct event *event)
         member_stream_failed(brain->members, brain->now, event->node, &event->address,
                              &brain->member_output);
         return;
+    case EVENT_WATCH_LOST:
+        member_watch_lost(brain->members, brain->now, event->node, &brain->member_output);
+        return;
     case EVENT_TWIN:
         member_twin(brain->members, brain->now, &event->address, &brain->member_output);
         return;

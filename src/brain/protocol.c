@@ -115,6 +115,8 @@ void protocol_came(struct brain *brain, const struct event *event)
                               event->refused ? "refused" : "unsendable", "");
     else if (event->kind == EVENT_STREAM_FAILED)
         effects_trace_message(brain->effects, EFFECT_HERE, event->node, "stream failed", "");
+    else if (event->kind == EVENT_WATCH_LOST)
+        effects_trace_message(brain->effects, EFFECT_HERE, event->node, "watch lost", "");
 }
 
 void protocol_goes(struct brain *brain, size_t first)

@@ -247,6 +247,9 @@ static void carry_out(struct brain *brain, const struct member_output_item *item
     case MEMBER_SEND_STREAM:
         effects_stream(brain->effects, item->node, &item->address, item->payload);
         return;
+    case MEMBER_WATCH:
+        effects_watch(brain->effects, item->node, &item->address);
+        return;
     case MEMBER_BROADCAST:
         (void)gossip_enqueue(brain->gossip, brain->now,
                              &(struct gossip_news){.class = GOSSIP_SYSTEM,

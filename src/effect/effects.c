@@ -99,6 +99,14 @@ void effects_stream_under(struct effects *effects, uint64_t node, const struct a
     effects->items[effects->count - 1].key_id = key_id;
 }
 
+void effects_watch(struct effects *effects, uint64_t node, const struct address *address)
+{
+    ASSERT(node == 0 || address_is_set(address));
+    struct effect *effect = append(effects, EFFECT_WATCH);
+    effect->node = node;
+    effect->address = *address;
+}
+
 void effects_keys(struct effects *effects, struct bytes ring)
 {
     ASSERT(ring.size_bytes > 0);

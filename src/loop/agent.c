@@ -73,6 +73,11 @@ static void on_stream_failed(void *context, uint64_t to_id, const struct address
                &(struct event){.kind = EVENT_STREAM_FAILED, .node = to_id, .address = *address});
 }
 
+static void on_watch_lost(void *context, uint64_t id)
+{
+    agent_step(context, &(struct event){.kind = EVENT_WATCH_LOST, .node = id});
+}
+
 static void on_twin(void *context, const struct address *from)
 {
     agent_step(context, &(struct event){.kind = EVENT_TWIN, .address = *from});
@@ -86,6 +91,7 @@ static int open_net(struct agent *agent, struct error *error)
         .on_unreachable = on_unreachable,
         .on_stream_message = on_stream_message,
         .on_stream_failed = on_stream_failed,
+        .on_watch_lost = on_watch_lost,
         .on_tunnel = doors_on_tunnel,
         .on_twin = on_twin,
         .on_unknown_key = on_unknown_key,

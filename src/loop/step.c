@@ -90,6 +90,13 @@ static void drop_banned(struct agent *agent, struct bytes key)
         net_forget_peer(agent->net, node);
 }
 
+static void watch(struct agent *agent, const struct effect *effect)
+{
+    struct error error = ERROR_INIT;
+    if (net_watch(agent->net, effect->node, &effect->address, &error) != 0)
+        agent_defer(agent, EVENT_WATCH_LOST)->node = effect->node;
+}
+
 static void carry_out(struct agent *agent, const struct effect *effect)
 {
     switch (effect->kind) {
@@ -98,6 +105,9 @@ static void carry_out(struct agent *agent, const struct effect *effect)
         return;
     case EFFECT_STREAM:
         send_stream(agent, effect);
+        return;
+    case EFFECT_WATCH:
+        watch(agent, effect);
         return;
     case EFFECT_PERSIST:
         state_persist(agent, effect);

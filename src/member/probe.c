@@ -208,6 +208,7 @@ void probe_round(struct member_table *table, struct member_output *output)
         table->round_end_ms += period_ms;
     }
     table->round_due_ms = table->round_end_ms;
+    watch_run(table, output);
     if (slot == SLOT_NONE)
         return;
     struct inquiry *inquiry = inquiry_open(table, slot, INQUIRY_PROBE);

@@ -97,6 +97,14 @@ struct stranger {
     struct wire_accuse accuse; /* lists empty */
 };
 
+/* Whom a connection watches. All zero: nobody. */
+struct watch {
+    uint64_t node;
+    uint64_t generation;
+    bool lost; /* and tried again at again_ms, while it is the next in the circle */
+    protocol_ms_t since_ms, again_ms, pause_ms;
+};
+
 struct guard {
     uint32_t lost[GUARD_BUCKETS]; /* deaths by time, newest bucket is for bucket_number */
     uint64_t bucket_number;
@@ -155,6 +163,7 @@ struct member_table {
     bool
         twin_signed; /* a record of ourselves that we did not write, at another address, was seen */
 
+    struct watch watch;
     struct guard guard;
     struct coordinate_state coordinate;
     struct member_stats stats;
@@ -296,6 +305,10 @@ void exchange_met(struct member_table *table, uint64_t node, struct member_outpu
 /* A peer told the hash of its view. */
 void exchange_compare(struct member_table *table, uint32_t slot, uint64_t view,
                       struct member_output *output);
+
+/* ---- neighbour.c */
+/* Sees to it that the next in the circle is watched. */
+void watch_run(struct member_table *table, struct member_output *output);
 
 /* ---- guard.c */
 void guard_death(struct member_table *table, struct member_output *output);

@@ -71,7 +71,6 @@ static void on_fail_timer(uv_timer_t *timer)
     connection_end(connection, &error, false);
 }
 
-/* For failures inside a call from outside: told from the loop. */
 void connection_fail_soon(struct connection *connection, int errnum, const char *what)
 {
     char text[ADDRESS_TEXT_BYTES_MAX];
@@ -220,7 +219,7 @@ struct connection *connection_connect(struct net *net, uint64_t to_id,
     connection->key_id = key_id;
     connection->address = *address;
     connection->peer.purpose = purpose;
-    connection->user = purpose == SEAL_PURPOSE_GOSSIP ? &message_user : &tunnel_user;
+    connection->user = net_user_of(purpose);
     connection->user_data = user_data;
     (void)sockaddr_from(address, sockaddr_family(address), &sockaddr);
     (void)uv_timer_start(&connection->timer, on_setup_timeout, net->config.connect_timeout_ms, 0);

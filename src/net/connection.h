@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "seal/handshake.h"
 #include "seal/stream.h"
+#include "seal/verdict.h"
 
 struct net;
 struct connection;
@@ -80,6 +81,11 @@ void connection_write(struct connection *connection, struct bytes data, enum sea
 bool connection_finish(struct connection *connection);
 /* Ends at once. `error` may be NULL. */
 void connection_end(struct connection *connection, const struct error *error, bool silent);
+/* For failures inside a call from outside: ends it from the loop, "WHAT ADDRESS: text of errnum".
+ */
+void connection_fail_soon(struct connection *connection, int errnum, const char *what);
+/* Ends it, and counts why. */
+void connection_refuse(struct connection *connection, enum seal_verdict verdict);
 void connection_pause(struct connection *connection);
 /* Goes on from the loop, not from inside. */
 void connection_resume(struct connection *connection);

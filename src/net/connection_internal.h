@@ -4,14 +4,9 @@
 #define SHOAL_NET_CONNECTION_INTERNAL_H
 
 #include "connection.h"
-#include "seal/verdict.h"
 
 /* connection.c. Ends it: "WHAT ADDRESS: text of errnum". */
 void connection_fail_errno(struct connection *connection, int errnum, const char *what);
-/* The same for failures inside a call from outside: told from the loop. */
-void connection_fail_soon(struct connection *connection, int errnum, const char *what);
-/* Ends it, and counts why. */
-void connection_refuse(struct connection *connection, enum seal_verdict verdict);
 void connection_drop_handshake(struct connection *connection);
 
 /* connection_write.c. One uv_write: the bytes stand behind the request. */

@@ -42,14 +42,15 @@ static void opened(struct connection *connection)
     if (connection->outgoing) {
         net->stats.streams_opened++;
     } else {
-        /* Messages between brains need a node behind them. */
-        if (connection->peer.purpose == SEAL_PURPOSE_GOSSIP && connection->peer.is_client) {
+        /* Only HTTP does without a node behind it, and a node that has no key yet watches nobody.
+         */
+        if ((connection->peer.purpose != SEAL_PURPOSE_HTTP && connection->peer.is_client) ||
+            (connection->peer.purpose == SEAL_PURPOSE_WATCH && connection->peer.by_token)) {
             connection_refuse(connection, SEAL_BAD_FLAGS);
             return;
         }
         net->stats.streams_accepted++;
-        connection->user =
-            connection->peer.purpose == SEAL_PURPOSE_GOSSIP ? &message_user : &tunnel_user;
+        connection->user = net_user_of(connection->peer.purpose);
     }
     if (connection->peer.purpose == SEAL_PURPOSE_GOSSIP)
         limit_silence(connection);

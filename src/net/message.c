@@ -277,7 +277,10 @@ void net_forget_peer(struct net *net, uint64_t id)
     for (connection = TAILQ_FIRST(&net->connections); connection != NULL; connection = next) {
         next = TAILQ_NEXT(connection, entry);
         uint64_t peer_id = connection->peer.id != 0 ? connection->peer.id : connection->expected_id;
-        if (connection->user == &message_user && peer_id == id)
-            connection_end(connection, NULL, true);
+        if (connection->user == &tunnel_user || peer_id != id)
+            continue;
+        if (connection == net->watch)
+            net->watch = NULL;
+        connection_end(connection, NULL, true);
     }
 }

@@ -208,11 +208,27 @@ void net_set_cluster(struct net *net, const struct seal_cluster *cluster)
     for (struct connection *connection = TAILQ_FIRST(&net->connections); connection != NULL;
          connection = next) {
         next = TAILQ_NEXT(connection, entry);
-        if (connection->state == CONNECTION_OPEN &&
-            connection->peer.purpose == SEAL_PURPOSE_GOSSIP &&
-            seal_cluster_find_key(cluster, connection->peer.key_id) == NULL)
+        if (connection->state != CONNECTION_OPEN || connection->peer.purpose == SEAL_PURPOSE_HTTP ||
+            seal_cluster_find_key(cluster, connection->peer.key_id) != NULL)
+            continue;
+        if (connection == net->watch)
+            connection_fail_soon(connection, ECONNRESET, "the key is gone of the connection with");
+        else
             connection_end(connection, NULL, true);
     }
+}
+
+const struct connection_user *net_user_of(enum seal_purpose purpose)
+{
+    switch (purpose) {
+    case SEAL_PURPOSE_GOSSIP:
+        return &message_user;
+    case SEAL_PURPOSE_HTTP:
+        return &tunnel_user;
+    case SEAL_PURPOSE_WATCH:
+        return &watch_user;
+    }
+    UNREACHABLE();
 }
 
 int net_check_room(struct net *net, struct error *error)

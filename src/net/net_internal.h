@@ -38,7 +38,8 @@ struct net {
     size_t handles_count;
     struct connection_list connections;
     size_t connections_count;
-    size_t handshakes_count; /* accepted and unproven, in `connections` */
+    size_t handshakes_count;  /* accepted and unproven, in `connections` */
+    struct connection *watch; /* of net_watch(), in `connections`; NULL: none */
     size_t assembling_bytes;
     void (*on_closed)(void *context);
     void *on_closed_context;
@@ -55,8 +56,10 @@ void net_handle_closed(struct net *net);
 /* ERROR_LIMIT when there is no room for one more. */
 int net_check_room(struct net *net, struct error *error);
 
-/* message.c, tunnel.c: what runs on a connection of that purpose. */
+/* message.c, tunnel.c, watch.c: what runs on a connection of that purpose. */
 extern const struct connection_user message_user;
 extern const struct connection_user tunnel_user;
+extern const struct connection_user watch_user;
+const struct connection_user *net_user_of(enum seal_purpose purpose);
 
 #endif

@@ -220,8 +220,8 @@ static enum seal_verdict take_hello(struct seal_handshake *handshake, uint8_t *r
         return SEAL_FORGED;
     if (handshake->peer.by_token && get_u64(hello + HELLO_EXPIRES) <= handshake->now_wall_s)
         return SEAL_EXPIRED;
-    if ((hello[2] & ~FLAGS_KNOWN) != 0 ||
-        (hello[3] != SEAL_PURPOSE_GOSSIP && hello[3] != SEAL_PURPOSE_HTTP))
+    if ((hello[2] & ~FLAGS_KNOWN) != 0 || hello[3] < SEAL_PURPOSE_GOSSIP ||
+        hello[3] > SEAL_PURPOSE_WATCH)
         return SEAL_BAD_FLAGS;
     handshake->peer.is_client = (hello[2] & FLAG_CLIENT) != 0;
     handshake->peer.purpose = (enum seal_purpose)hello[3];

@@ -33,6 +33,9 @@ static void carry_out(struct sim *sim, struct sim_machine *machine, const struct
     case EFFECT_STREAM:
         sim_send_stream(sim, machine->index, effect);
         return;
+    case EFFECT_WATCH:
+        sim_watch(sim, machine, effect);
+        return;
     case EFFECT_PERSIST:
         sim_disk_collect(batch, effect);
         *sequence = machine->asked_sequence = effect->sequence;
@@ -159,6 +162,9 @@ void machine_kill_agent(struct sim *sim, struct sim_machine *machine)
     machine->stalled = false;
     sim_disk_die(sim, machine);
     machine->life++;
+    machine->watched = SIM_NO_MACHINE;
+    if (machine->powered)
+        sim_hang_up(sim, machine);
     memset(machine->is_shown, 0, sizeof(machine->is_shown));
     for (size_t i = 0; i < machine->parked_count; i++) {
         /* Pods go on without the agent. */
@@ -173,8 +179,8 @@ void machine_power_off(struct sim *sim, struct sim_machine *machine)
 {
     leases_power_off(sim, machine);
     sim_trace(sim, "m%u loses power", machine->index);
-    machine_kill_agent(sim, machine);
     machine->powered = false;
+    machine_kill_agent(sim, machine);
     sim_pods_lose(machine);
 }
 
@@ -212,6 +218,10 @@ static void deliver_now(struct sim *sim, struct sim_machine *machine, const stru
         break;
     case SIM_STREAM_FAILED:
         out.kind = EVENT_STREAM_FAILED;
+        out.node = event->number;
+        break;
+    case SIM_WATCH_LOST:
+        out.kind = EVENT_WATCH_LOST;
         out.node = event->number;
         break;
     case SIM_REFUSED:
@@ -266,6 +276,7 @@ void machine_init(struct sim *sim, uint32_t index)
     machine->node = hash64(&index, sizeof(index), 77) | 1;
     machine->generation = 1000;
     machine->powered = true;
+    machine->watched = SIM_NO_MACHINE;
     machine->clock_skew_ms = (int64_t)prng_below(&sim->prng, 100);
     RB_INIT(&machine->disk);
     RB_INIT(&machine->pods);

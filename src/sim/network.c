@@ -116,3 +116,38 @@ void sim_send_stream(struct sim *sim, uint32_t from, const struct effect *effect
     failed.number = effect->node;
     sim_schedule(sim, &failed);
 }
+
+static void lose_watch(struct sim *sim, uint32_t watcher, uint32_t watched, uint64_t node,
+                       uint64_t in_ms)
+{
+    struct sim_event lost = event_to(sim, SIM_WATCH_LOST, watched, watcher, in_ms);
+    lost.number = node;
+    sim_schedule(sim, &lost);
+}
+
+void sim_watch(struct sim *sim, struct sim_machine *machine, const struct effect *effect)
+{
+    machine->watched = SIM_NO_MACHINE;
+    if (effect->node == 0)
+        return;
+    uint32_t to = machine_at(sim, &effect->address);
+    bool both = sim_reaches(sim, machine->index, to) && sim_reaches(sim, to, machine->index);
+    if (both && sim->machines[to].brain != NULL && sim->machines[to].node == effect->node)
+        machine->watched = to;
+    else
+        lose_watch(sim, machine->index, to, effect->node,
+                   both ? latency_ms(sim) : CONNECT_TIMEOUT_MS);
+}
+
+/* What does not get through now is not told later: good enough, since nobody relies on it. */
+void sim_hang_up(struct sim *sim, const struct sim_machine *machine)
+{
+    for (uint32_t i = 0; i < sim->options.nodes; i++) {
+        struct sim_machine *watcher = &sim->machines[i];
+        if (watcher->brain == NULL || watcher->watched != machine->index)
+            continue;
+        watcher->watched = SIM_NO_MACHINE;
+        if (sim_reaches(sim, machine->index, i))
+            lose_watch(sim, i, machine->index, machine->node, latency_ms(sim));
+    }
+}

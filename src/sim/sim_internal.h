@@ -16,6 +16,7 @@ enum sim_event_kind {
     SIM_DATAGRAM,
     SIM_STREAM,
     SIM_STREAM_FAILED,
+    SIM_WATCH_LOST,
     SIM_REFUSED,
     SIM_PERSISTED,
     SIM_POD_READY,
@@ -91,6 +92,7 @@ struct sim_machine {
     uint64_t generation;   /* durable */
     bool powered;          /* the host */
     bool stalled;          /* the agent gets no time */
+    uint32_t watched;      /* the machine it has a connection to; SIM_NO_MACHINE: none */
     struct brain *brain;   /* NULL: the agent does not run */
     int64_t clock_skew_ms; /* of the wall clock */
     int32_t drift_ppm;     /* of both clocks */
@@ -211,6 +213,9 @@ void sim_release(struct bytes bytes);
 struct address sim_address(uint32_t machine);
 void sim_send_datagram(struct sim *sim, uint32_t from, const struct effect *effect);
 void sim_send_stream(struct sim *sim, uint32_t from, const struct effect *effect);
+void sim_watch(struct sim *sim, struct sim_machine *machine, const struct effect *effect);
+/* The agent of `machine` has ended: its host tells those who have a connection to it. */
+void sim_hang_up(struct sim *sim, const struct sim_machine *machine);
 struct sim_machine *sim_machine_of(const struct sim *sim, const struct brain_member *member);
 bool sim_reaches(const struct sim *sim, uint32_t from, uint32_t to);
 

@@ -93,6 +93,7 @@ static void step(struct rig *rig, const struct event *event)
             break;
         case EFFECT_DATAGRAM:
         case EFFECT_STREAM:
+        case EFFECT_WATCH:
         case EFFECT_KEYS:
         case EFFECT_FATAL:
             break;

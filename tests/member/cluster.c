@@ -37,6 +37,7 @@ struct cluster *cluster_new(size_t hosts_count, uint64_t seed)
                                                 [15] = (uint8_t)(i % 250 + 1)},
                                          .port = 7600};
         host->up = true;
+        host->watched = SIZE_MAX;
         host->id = hash64_pair(seed + 1, i + 1);
         host->generation = 1000;
         member_output_init(&host->output);
@@ -150,6 +151,9 @@ static void carry_out(struct cluster *cluster, size_t from, const struct member_
         break;
     case MEMBER_SEND_STREAM:
         network_stream(cluster, from, item->node, &item->address, item->payload);
+        break;
+    case MEMBER_WATCH:
+        network_watch(cluster, from, item->node, &item->address);
         break;
     case MEMBER_BROADCAST:
         (void)gossip_enqueue(host->gossip, cluster_instant(cluster),
@@ -329,6 +333,9 @@ static void take_event(struct cluster *cluster, struct event *event)
     case EVENT_UNREACHABLE:
         member_unreachable(host->table, now, &event->address, event->refused, &host->output);
         break;
+    case EVENT_WATCH_LOST:
+        member_watch_lost(host->table, now, event->to_id, &host->output);
+        break;
     case EVENT_STREAM_FAILED:
         member_stream_failed(host->table, now, event->from_id, &event->address, &host->output);
         break;
@@ -435,13 +442,15 @@ void cluster_run(struct cluster *cluster, uint64_t duration_ms)
 void cluster_kill_process(struct cluster *cluster, size_t host)
 {
     end_process(&cluster->hosts[host]);
+    cluster->hosts[host].watched = SIZE_MAX;
+    network_hang_up(cluster, host);
     cluster->first_ping_ms[host] = NEVER_MS;
 }
 
 void cluster_kill_host(struct cluster *cluster, size_t host)
 {
-    cluster_kill_process(cluster, host);
     cluster->hosts[host].up = false;
+    cluster_kill_process(cluster, host);
 }
 
 void cluster_host_up(struct cluster *cluster, size_t host)

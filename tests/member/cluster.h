@@ -42,7 +42,9 @@ struct host {
     struct member_table *table;
     struct gossip *gossip;
     struct member_output output;
-    bool stopped; /* SIGSTOP */
+    bool stopped;         /* SIGSTOP */
+    size_t watched;       /* the host that it has a connection to; SIZE_MAX: none */
+    size_t watches_count; /* how often it asked for one */
     struct pending *inbox;
     struct pending *inbox_last;
     size_t inbox_count;
@@ -79,8 +81,9 @@ struct cluster {
     uint32_t latency_min_ms, latency_max_ms;
     bool blocked[HOSTS_MAX][HOSTS_MAX];     /* from, to: nothing passes */
     bool udp_blocked[HOSTS_MAX][HOSTS_MAX]; /* from, to: streams pass */
-    bool send_fails[HOSTS_MAX];             /* its own kernel refuses to send (EPERM) */
-    uint64_t first_ping_ms[HOSTS_MAX];      /* first ping sent to the host since watch began */
+    bool watches; /* connections of MEMBER_WATCH come about; else nobody hears of them */
+    bool send_fails[HOSTS_MAX];        /* its own kernel refuses to send (EPERM) */
+    uint64_t first_ping_ms[HOSTS_MAX]; /* first ping sent to the host since watch began */
     uint64_t steps_count;
     struct member_timing timing;
     size_t members_max;
@@ -127,6 +130,8 @@ void cluster_resume(struct cluster *cluster,
 void cluster_leave(struct cluster *cluster, size_t host);
 void cluster_block(struct cluster *cluster, size_t from, size_t to, bool blocked); /* one way */
 /* Hosts below `split` and the others do not hear each other. */
+/* The connection ends, though the process at its other end lives. */
+void cluster_break_watch(struct cluster *cluster, size_t host);
 void cluster_partition(struct cluster *cluster, size_t split);
 void cluster_heal(struct cluster *cluster);
 

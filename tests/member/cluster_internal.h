@@ -11,6 +11,7 @@ enum event_kind {
     EVENT_STREAM,
     EVENT_UNREACHABLE,
     EVENT_STREAM_FAILED,
+    EVENT_WATCH_LOST, /* of to_id */
 };
 
 struct event {
@@ -39,6 +40,11 @@ void network_datagram(struct cluster *cluster, size_t from, uint64_t to_id,
                       const struct address *address, struct bytes payload);
 void network_stream(struct cluster *cluster, size_t from, uint64_t to_id,
                     const struct address *address, struct bytes payload);
+
+void network_watch(struct cluster *cluster, size_t from, uint64_t id,
+                   const struct address *address);
+/* The process of `at` has ended: its host tells those who watch it. */
+void network_hang_up(struct cluster *cluster, size_t at);
 
 /* One thing happens, not later than `until_ms`; false: nothing does. */
 bool cluster_step(struct cluster *cluster, uint64_t until_ms);

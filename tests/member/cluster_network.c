@@ -167,3 +167,47 @@ void network_stream(struct cluster *cluster, size_t from, uint64_t to_id,
     buf_append(&event.payload, payload.data, payload.size_bytes);
     network_push(cluster, event);
 }
+
+/* ---- watching */
+
+static void lose_watch(struct cluster *cluster, size_t watcher, uint64_t id, uint64_t in_ms)
+{
+    struct host *host = &cluster->hosts[watcher];
+    network_push(cluster, (struct event){.kind = EVENT_WATCH_LOST,
+                                         .from = host->watched,
+                                         .to = watcher,
+                                         .to_id = id,
+                                         .at_ms = cluster->now_ms + in_ms});
+    host->watched = SIZE_MAX;
+}
+
+void cluster_break_watch(struct cluster *cluster, size_t host)
+{
+    size_t watched = cluster->hosts[host].watched;
+    ASSERT(watched != SIZE_MAX);
+    lose_watch(cluster, host, cluster->hosts[watched].id, 0);
+}
+
+void network_watch(struct cluster *cluster, size_t from, uint64_t id, const struct address *address)
+{
+    struct host *host = &cluster->hosts[from];
+    host->watched = SIZE_MAX;
+    if (!cluster->watches || id == 0)
+        return;
+    host->watched = host_of_address(cluster, address);
+    host->watches_count++;
+    ASSERT(host->watched != SIZE_MAX);
+    const struct host *there = &cluster->hosts[host->watched];
+    if (cluster->blocked[from][host->watched] || !there->up)
+        lose_watch(cluster, from, id, CONNECT_TIMEOUT_MS);
+    else if (there->table == NULL || there->id != id)
+        lose_watch(cluster, from, id, delay_ms(cluster));
+}
+
+void network_hang_up(struct cluster *cluster, size_t at)
+{
+    for (size_t i = 0; i < cluster->hosts_count && cluster->hosts[at].up; i++)
+        if (cluster->hosts[i].table != NULL && cluster->hosts[i].watched == at &&
+            !cluster->blocked[at][i])
+            lose_watch(cluster, i, cluster->hosts[at].id, delay_ms(cluster));
+}

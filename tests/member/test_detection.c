@@ -108,7 +108,8 @@ START_TEST(test_silent_death_of_one_of_sixty_four)
 }
 END_TEST
 
-/* The process is gone and its host says so: no window is waited for (4.6). */
+/* The process is gone and its host says so: no window is waited for (4.6). Nobody watches it by a
+ * connection here (test_watch). */
 static uint64_t refused_death_ms(size_t members, uint64_t seed, uint64_t *ret_first_ms)
 {
     struct cluster *cluster = cluster_of_joined(members, seed);

@@ -31,6 +31,8 @@ struct node {
     unsigned failures_count;
     unsigned unreachable_count;
     unsigned twins_count;
+    unsigned watches_lost_count;
+    uint64_t watch_lost_id;
     uint64_t last_from;
     bool last_to_anyone;
     uint8_t last_key_id;
@@ -167,6 +169,13 @@ static inline void node_on_stream_failed(void *context, uint64_t to_id,
     node->failed_error = *error;
 }
 
+static inline void node_on_watch_lost(void *context, uint64_t id)
+{
+    struct node *node = context;
+    node->watches_lost_count++;
+    node->watch_lost_id = id;
+}
+
 static inline void node_on_tunnel(void *context, struct net_tunnel *tunnel,
                                   const struct seal_peer *peer, const struct address *from)
 {
@@ -197,6 +206,7 @@ static inline void node_open(struct node *node, uint8_t cluster, const struct ne
         .on_unreachable = node_on_unreachable,
         .on_stream_message = node_on_stream_message,
         .on_stream_failed = node_on_stream_failed,
+        .on_watch_lost = node_on_watch_lost,
         .on_tunnel = node_on_tunnel,
         .on_twin = node_on_twin,
     };

@@ -181,7 +181,7 @@ START_TEST(strangers_and_mistakes_are_refused_for_their_reason)
     ck_assert_int_eq(pair.verdicts[0], SEAL_OWN_PACKET);
 
     pair_init(&pair);
-    pair.purpose = (enum seal_purpose)3;
+    pair.purpose = (enum seal_purpose)4;
     ck_assert(!pair_run(&pair));
     ck_assert_int_eq(pair.verdicts[1], SEAL_BAD_FLAGS);
 

@@ -18,6 +18,8 @@
 enum effect_kind {
     EFFECT_DATAGRAM, /* node (0: unknown), address, payload <= DATAGRAM_BYTES_MAX */
     EFFECT_STREAM,   /* node (0: unknown), address, payload: one reliable message */
+    EFFECT_WATCH,    /* node, address: keep a connection open to it and to no other (node 0: none);
+                        answered by EVENT_WATCH_LOST when that ends */
     EFFECT_PERSIST, /* table, key, payload (empty: delete), sequence; answered by EVENT_PERSISTED */
     EFFECT_POD_START, /* pod_uid, key = "namespace/name", payload = encoded claim (the pod's tag),
                          body = workload's JSON */
@@ -91,6 +93,7 @@ void effects_stream(struct effects *effects, uint64_t node, const struct address
 /* To a peer that may not have the key that seals: under one that it has. */
 void effects_stream_under(struct effects *effects, uint64_t node, const struct address *address,
                           uint8_t key_id, struct bytes payload);
+void effects_watch(struct effects *effects, uint64_t node, const struct address *address);
 void effects_keys(struct effects *effects, struct bytes ring);
 void effects_persist(struct effects *effects, uint64_t sequence, enum effect_table table,
                      struct bytes key, struct bytes payload);

@@ -8,8 +8,8 @@
  *
  *     member_table_new -> member_restore (for each record on disk) -> member_start
  *     then, in any order: member_heard once for each authenticated packet or stream message,
- * member_receive for each membership message in it, member_unreachable, member_stream_failed, and
- * member_timer no later than member_deadline says.
+ * member_receive for each membership message in it, member_unreachable, member_stream_failed,
+ * member_watch_lost, and member_timer no later than member_deadline says.
  */
 #ifndef SHOAL_MEMBER_MEMBER_H
 #define SHOAL_MEMBER_MEMBER_H
@@ -110,6 +110,10 @@ void member_unreachable(struct member_table *table, struct instant now,
 /* A stream to node (0: a seed) could not be opened or broke before its message was delivered. */
 void member_stream_failed(struct member_table *table, struct instant now, uint64_t node,
                           const struct address *address, struct member_output *output);
+
+/* The connection that MEMBER_WATCH asked for has ended: the agent at its other end, perhaps. */
+void member_watch_lost(struct member_table *table, struct instant now, uint64_t node,
+                       struct member_output *output);
 
 /* A datagram under our own node id and a later boot came from `address`. Whoever holds the
  * cluster's key can make one, so this process stops only if it has also seen a record of such a

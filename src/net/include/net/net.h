@@ -77,6 +77,8 @@ struct net_callbacks {
      * may or may not have arrived. `to_id` 0 when it was not known. Once a connection. */
     void (*on_stream_failed)(void *context, uint64_t to_id, const struct address *address,
                              const struct error *error);
+    /* The connection of net_watch() could not be opened, or has ended. */
+    void (*on_watch_lost)(void *context, uint64_t id);
     /* A peer opened a tunnel: call net_tunnel_accept() inside, or it is closed. */
     void (*on_tunnel)(void *context, struct net_tunnel *tunnel, const struct seal_peer *peer,
                       const struct address *from);
@@ -122,8 +124,9 @@ void net_close(struct net *net, void (*on_closed)(void *context), void *context)
 /* Where it listens, with the port the kernel chose. */
 struct address net_address(const struct net *net);
 const struct net_stats *net_stats(struct net *net);
-/* A changed key ring; takes effect for the next datagram and the next handshake. Gossip connections
- * that were opened under a key that is gone are closed; they come again. The cluster id stays. */
+/* A changed key ring; takes effect for the next datagram and the next handshake. Connections
+ * but tunnels that were opened under a key that is gone are closed; they come again. The cluster id
+ * stays. */
 void net_set_cluster(struct net *net, const struct seal_cluster *cluster);
 
 /* Seals and sends one datagram (at most NET_DATAGRAM_BYTES_MAX, asserted) to the node `to_id` at
@@ -143,7 +146,11 @@ int net_send_stream_message(struct net *net, uint64_t to_id, const struct addres
  * peer that may not hold the one that seals. 0: that one. */
 int net_send_stream_message_under(struct net *net, uint64_t to_id, const struct address *address,
                                   uint8_t key_id, struct bytes message, struct error *error);
-/* Drops gossip connections with `id` (found dead, banned, left), without on_stream_failed. */
+/* Keeps a connection open to `id`, which carries nothing, in place of the one before; id 0: none.
+ * Its end comes as on_watch_lost. ERROR_LIMIT: the connections are full; then none is kept. */
+int net_watch(struct net *net, uint64_t id, const struct address *address, struct error *error);
+/* Drops connections with `id` (found dead, banned, left) but tunnels; neither on_stream_failed nor
+ * on_watch_lost follows. */
 void net_forget_peer(struct net *net, uint64_t id);
 
 #endif

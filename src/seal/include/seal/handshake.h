@@ -26,6 +26,7 @@
 enum seal_purpose {
     SEAL_PURPOSE_GOSSIP = 1, /* messages between brains */
     SEAL_PURPOSE_HTTP = 2,   /* a tunnel that carries HTTP/1.1 */
+    SEAL_PURPOSE_WATCH = 3,  /* nothing: it ends when one of the two does */
 };
 
 /* Who is at the other end; proven. */
