@@ -60,6 +60,11 @@ bool held_better(const struct held *a, const struct held *b, uint64_t template_h
         return a->object_generation > b->object_generation;
     if (a->ready != b->ready)
         return a->ready;
+    /* Else what runs would give way to what does not, for a clock that is behind. */
+    bool a_started = a->state != WIRE_CLAIM_STATE_INTENT;
+    bool b_started = b->state != WIRE_CLAIM_STATE_INTENT;
+    if (a_started != b_started)
+        return a_started;
     if (a->created_wall_ms != b->created_wall_ms)
         return a->created_wall_ms < b->created_wall_ms;
     if (a->rank != b->rank)

@@ -160,6 +160,50 @@ START_TEST(surplus_yields_to_a_ready_winner)
 }
 END_TEST
 
+/* What the holder's heirs hold, once it is dead: the index of the first that has a pod. */
+static size_t first_heir(void)
+{
+    size_t heir = SIZE_MAX;
+    while (heir == SIZE_MAX) {
+        world_run(&world, 1);
+        for (size_t i = 0; i < world.nodes_count; i++)
+            if (world.nodes[i].on && world_count(&world, 1, i).pods > 0)
+                heir = i;
+    }
+    return heir;
+}
+
+/* The second heir's disk takes its time, it has not heard of the first, and its clock is behind, so
+ * that its claim seems to be the older one. It hears before it starts. Mutation: a claim that has
+ * started is no better (held_better); then a second pod starts and the first is stopped. */
+START_TEST(what_runs_does_not_give_way_to_what_does_not)
+{
+    size_t holder = 0;
+    world.broken[1] = true; /* none is Ready, which would decide it */
+    world_apply(&world, 0, &(struct world_spec){.replicas = 1, .image = 1});
+    world_run(&world, 500);
+    ck_assert_ptr_nonnull(world_claim_of_slot(&world, 0, 0, &holder));
+    for (size_t i = 0; i < world.nodes_count; i++)
+        world.lost_news[i] = true;
+    world_kill(&world, holder);
+    size_t first = first_heir();
+    for (size_t i = 0; i < world.nodes_count; i++) {
+        world.disk_stuck[i] = i != first;
+        world.nodes[i].behind_ms = i != first ? 10000 : 0;
+    }
+    world_run(&world, 700); /* all heirs have had their turn */
+    for (size_t i = 0; i < world.nodes_count; i++)
+        world.lost_news[i] = false;
+    world_run(&world, 50);
+    for (size_t i = 0; i < world.nodes_count; i++)
+        world.disk_stuck[i] = false;
+    world_run(&world, 2000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).pods, 1);
+    ck_assert_uint_eq(world_count(&world, 1, first).pods, 1);
+    ck_assert_uint_eq(world.pods_started, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("control: placement");
@@ -173,6 +217,7 @@ int main(void)
     tcase_add_test(tcase, scaling_down_stops_the_last_ordinals);
     tcase_add_test(tcase, a_pod_that_ended_is_replaced);
     tcase_add_test(tcase, surplus_yields_to_a_ready_winner);
+    tcase_add_test(tcase, what_runs_does_not_give_way_to_what_does_not);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -161,7 +161,9 @@ static struct control_view view_of(const struct world *world, struct world_node 
             member->allocated = status->allocated;
         member->allocated.devices_count = 0;
     }
-    return (struct control_view){.now = instant_of(world),
+    struct instant now = instant_of(world);
+    now.wall_ms -= node->behind_ms;
+    return (struct control_view){.now = now,
                                  .store = node->store,
                                  .members = node->members,
                                  .members_count = node->members_count,

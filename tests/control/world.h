@@ -30,6 +30,7 @@ struct world_pod {
 
 struct world_node {
     bool on;
+    uint64_t behind_ms; /* its wall clock */
     uint64_t id, generation;
     struct wire_member record;
     struct store *store;
