@@ -69,6 +69,18 @@ static int by_hash(const void *context, const void *item, uint32_t id)
     return order != 0 ? order : compare_uid(probe->uid, entry->head->view.uid);
 }
 
+static uint64_t hash_of_probe(const void *item)
+{
+    return ((const struct entry_probe *)item)->key_hash;
+}
+
+static uint64_t hash_of_entry(const void *context, uint32_t id)
+{
+    return entry_at(context, id)->key_hash;
+}
+
+static const struct index_hash entry_hash = {hash_of_probe, hash_of_entry};
+
 static int by_version(const void *context, const void *item, uint32_t id)
 {
     const struct entry_probe *probe = item;
@@ -84,7 +96,7 @@ void entries_init(struct store *store)
     slab_init(&store->entries, sizeof(struct entry));
     index_init(&store->entries_by_key, by_key, store);
     index_init(&store->entries_by_uid, by_uid, store);
-    index_init(&store->entries_by_hash, by_hash, store);
+    index_init_hashed(&store->entries_by_hash, by_hash, &entry_hash, store);
     index_init(&store->entries_by_version, by_version, store);
     index_init(&store->tombstones, by_version, store);
 }

@@ -14,7 +14,7 @@
 #define ASKED_TIMES 2
 /* One that falls on the same place takes it; asking twice does no harm. */
 #define PLACES_COUNT 256u
-#define RECENT_COUNT 1024u
+#define RECENT_COUNT 4096u
 
 struct asked {
     uint64_t item; /* of the digest: key and version */

@@ -9,6 +9,8 @@
 #define RUN_MAX 128
 /* Runs grow by this: half of what they would have to spare on average if they doubled. */
 #define RUN_STEP 16
+/* Of 128 hashes the one at an expected place is off by four on average. */
+#define STRIDE_MIN 4u
 
 struct index_run {
     uint16_t count, capacity;
@@ -20,12 +22,20 @@ void index_init(struct index *index, index_compare compare, const void *context)
     *index = (struct index){.compare = compare, .context = context};
 }
 
+void index_init_hashed(struct index *index, index_compare compare, const struct index_hash *hash,
+                       const void *context)
+{
+    index_init(index, compare, context);
+    index->hash = hash;
+}
+
 void index_fini(struct index *index)
 {
     for (size_t i = 0; i < index->runs_count; i++)
         mem_free(index->runs[i]);
     mem_free(index->runs);
-    index_init(index, index->compare, index->context);
+    mem_free(index->heads);
+    index_init_hashed(index, index->compare, index->hash, index->context);
 }
 
 static int compare(const struct index *index, const void *probe, uint32_t id)
@@ -33,10 +43,27 @@ static int compare(const struct index *index, const void *probe, uint32_t id)
     return index->compare(index->context, probe, id);
 }
 
+/* Narrows the runs to those that may begin before or with a probe of this hash and those that
+ * certainly do. */
+static void narrow_runs(const struct index *index, uint64_t hash, size_t *low, size_t *high)
+{
+    while (*high - *low > 1) {
+        size_t middle = *low + (*high - *low) / 2;
+        if (index->heads[middle] == hash)
+            return; /* as many hashes as that are hardly ever equal: the items decide */
+        if (index->heads[middle] < hash)
+            *low = middle;
+        else
+            *high = middle;
+    }
+}
+
 /* The last run whose first item is not greater than `probe`; 0 when there is none such. */
 static size_t find_run(const struct index *index, const void *probe)
 {
     size_t low = 0, high = index->runs_count;
+    if (index->hash != NULL)
+        narrow_runs(index, index->hash->of_probe(probe), &low, &high);
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (compare(index, probe, index->runs[middle]->ids[0]) >= 0)
@@ -47,6 +74,20 @@ static size_t find_run(const struct index *index, const void *probe)
     return low;
 }
 
+/* Where in its run a probe should be, if hashes are spread evenly. */
+static uint32_t expected_offset(const struct index *index, size_t at, const void *probe)
+{
+    uint64_t hash = index->hash->of_probe(probe);
+    uint64_t first = index->heads[at];
+    uint64_t last = at + 1 < index->runs_count ? index->heads[at + 1] : UINT64_MAX;
+    uint32_t count = index->runs[at]->count;
+    uint64_t step = (last - first) / count;
+    if (hash <= first || step == 0)
+        return 0;
+    uint64_t offset = (hash - first) / step;
+    return offset < count ? (uint32_t)offset : count - 1;
+}
+
 struct index_at index_lower(const struct index *index, const void *probe)
 {
     struct index_at at = {.run = find_run(index, probe)};
@@ -54,12 +95,20 @@ struct index_at index_lower(const struct index *index, const void *probe)
         return at;
     const struct index_run *run = index->runs[at.run];
     uint32_t low = 0, high = run->count;
+    uint32_t middle = index->hash != NULL ? expected_offset(index, at.run, probe) : high / 2;
+    uint32_t stride = index->hash != NULL ? STRIDE_MIN : RUN_MAX;
     while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (compare(index, probe, run->ids[middle]) > 0)
+        bool after = compare(index, probe, run->ids[middle]) > 0;
+        if (after)
             low = middle + 1;
         else
             high = middle;
+        /* From where it should be in strides that double, then by halves. */
+        if (high - low <= stride)
+            middle = low + (high - low) / 2;
+        else
+            middle = after ? low + stride : high - 1 - stride;
+        stride = stride < RUN_MAX ? 2 * stride : stride;
     }
     at.offset = low;
     if (low == run->count)
@@ -117,20 +166,37 @@ static struct index_run *run_new(const uint32_t *ids, uint16_t count)
     return run;
 }
 
+/* The first item of the run may be another. */
+static void set_head(struct index *index, size_t position)
+{
+    if (index->hash != NULL)
+        index->heads[position] =
+            index->hash->of_item(index->context, index->runs[position]->ids[0]);
+}
+
 static void runs_add(struct index *index, size_t position, struct index_run *run)
 {
+    if (index->hash != NULL)
+        MEM_GROW(index->heads, index->runs_count, index->heads_capacity);
     MEM_GROW(index->runs, index->runs_count, index->runs_capacity); /* NOLINT: of pointers */
-    for (size_t i = index->runs_count++; i > position; i--)
-        index->runs[i] = index->runs[i - 1];
+    size_t moved = index->runs_count++ - position;
+    memmove(index->runs + position + 1, index->runs + position, moved * sizeof(index->runs[0]));
     index->runs[position] = run;
+    if (index->hash != NULL)
+        memmove(index->heads + position + 1, index->heads + position,
+                moved * sizeof(index->heads[0]));
+    if (run->count > 0)
+        set_head(index, position);
 }
 
 static void runs_remove(struct index *index, size_t position)
 {
     mem_free(index->runs[position]);
-    index->runs_count--;
-    for (size_t i = position; i < index->runs_count; i++)
-        index->runs[i] = index->runs[i + 1];
+    size_t moved = --index->runs_count - position;
+    memmove(index->runs + position, index->runs + position + 1, moved * sizeof(index->runs[0]));
+    if (index->hash != NULL)
+        memmove(index->heads + position, index->heads + position + 1,
+                moved * sizeof(index->heads[0]));
 }
 
 /* Cuts the full run at `at` in two and returns where the place is now. Items that arrive in order
@@ -171,6 +237,8 @@ void index_insert(struct index *index, const void *item, uint32_t id)
     run->ids[at.offset] = id;
     run->count++;
     index->count++;
+    if (at.offset == 0)
+        set_head(index, at.run);
 }
 
 /* Joins the run at `position` with the next when both together are half full at most. */
@@ -202,6 +270,8 @@ void index_remove(struct index *index, const void *item, uint32_t id)
         runs_remove(index, at.run);
         return;
     }
+    if (at.offset == 0)
+        set_head(index, at.run);
     join(index, at.run);
     if (at.run > 0)
         join(index, at.run - 1);
@@ -214,6 +284,8 @@ void index_validate(const struct index *index, index_probe probe)
     for (size_t r = 0; r < index->runs_count; r++) {
         const struct index_run *run = index->runs[r];
         ASSERT(run->count > 0 && run->count <= run->capacity && run->capacity <= RUN_MAX);
+        ASSERT(index->hash == NULL ||
+               index->heads[r] == index->hash->of_item(index->context, run->ids[0]));
         for (uint32_t i = 0; i < run->count; i++) {
             if (before != INDEX_NONE)
                 ASSERT(compare(index, probe(index->context, before, &space), run->ids[i]) < 0);

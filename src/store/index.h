@@ -6,9 +6,11 @@
  * orders of a claim would cost 128 bytes; here they cost about 24. At 100,000 claims that is 10 MB
  * of the 25 allowed (proto/state.md 8).
  *
- * Invariant: no run is empty; items ascend strictly over all runs. Search O(log n) comparisons;
- * insertion and removal move at most RUN_MAX numbers, and once in RUN_MAX/2 insertions the list of
- * runs.
+ * Invariant: no run is empty; items ascend strictly over all runs. Search O(log n) comparisons, of
+ * which each reads an item somewhere in memory; where the order begins with a hash, O(1) on
+ * average: the hashes at the heads of runs are kept beside them, and inside a run one looks where
+ * the hash should be. Insertion and removal move at most RUN_MAX numbers, and once in RUN_MAX/2
+ * insertions the list of runs.
  */
 #ifndef SHOAL_STORE_INDEX_H
 #define SHOAL_STORE_INDEX_H
@@ -23,13 +25,21 @@
  * Total order. */
 typedef int (*index_compare)(const void *context, const void *probe, uint32_t id);
 
+/* The hash that the order begins with: of a probe, and of an item. */
+struct index_hash {
+    uint64_t (*of_probe)(const void *probe);
+    uint64_t (*of_item)(const void *context, uint32_t id);
+};
+
 struct index_run;
 
 struct index {
     index_compare compare;
+    const struct index_hash *hash; /* NULL: it does not begin with one */
     const void *context;
     struct index_run **runs;
-    size_t runs_count, runs_capacity;
+    uint64_t *heads; /* with a hash: that of each run's first item */
+    size_t runs_count, runs_capacity, heads_capacity;
     uint32_t count;
 };
 
@@ -40,6 +50,9 @@ struct index_at {
 };
 
 void index_init(struct index *index, index_compare compare, const void *context);
+/* Of items that are ordered by a hash first; `hash` outlives it. */
+void index_init_hashed(struct index *index, index_compare compare, const struct index_hash *hash,
+                       const void *context);
 void index_fini(struct index *index);
 /* The item must not be there yet (asserted). */
 void index_insert(struct index *index, const void *item, uint32_t id);

@@ -93,6 +93,18 @@ static int by_hash(const void *context, const void *item, uint32_t id)
     return order != 0 ? order : by_node(context, item, id);
 }
 
+static uint64_t hash_of_probe(const void *item)
+{
+    return ((const struct record_probe *)item)->key_hash;
+}
+
+static uint64_t hash_of_record(const void *context, uint32_t id)
+{
+    return record_key_hash(context, record_at(context, id));
+}
+
+static const struct index_hash record_hash = {hash_of_probe, hash_of_record};
+
 static int by_slot(const void *context, const void *item, uint32_t id)
 {
     const struct record_probe *probe = item;
@@ -110,6 +122,18 @@ static int by_node_hash(const void *context, const void *item, uint32_t id)
     int order = compare_u64(probe->key_hash, node_key_hash(node));
     return order != 0 ? order : compare_u64(probe->id, node_id(node));
 }
+
+static uint64_t hash_of_node_probe(const void *item)
+{
+    return ((const struct node_probe *)item)->key_hash;
+}
+
+static uint64_t hash_of_node(const void *context, uint32_t id)
+{
+    return node_key_hash(record_node_at(context, id));
+}
+
+static const struct index_hash node_hash = {hash_of_node_probe, hash_of_node};
 
 static int by_workload_uid(const void *context, const void *item, uint32_t id)
 {
@@ -133,10 +157,10 @@ void records_init(struct store *store)
     slab_init(&store->workloads, sizeof(struct workload));
     slab_init(&store->timers, sizeof(struct timer));
     index_init(&store->records_by_node, by_node, store);
-    index_init(&store->records_by_hash, by_hash, store);
+    index_init_hashed(&store->records_by_hash, by_hash, &record_hash, store);
     index_init(&store->claims_by_slot, by_slot, store);
     index_init(&store->declines_by_slot, by_slot, store);
-    index_init(&store->nodes_by_hash, by_node_hash, store);
+    index_init_hashed(&store->nodes_by_hash, by_node_hash, &node_hash, store);
     index_init(&store->workloads_by_uid, by_workload_uid, store);
     index_init(&store->timers_by_due, by_due, store);
 }
@@ -177,7 +201,11 @@ bool record_in_digest(const struct record *record)
 
 uint32_t record_find(const struct store *store, const struct record_probe *probe)
 {
-    return index_find(&store->records_by_node, probe);
+    if (probe->kind == RECORD_DECLINE) /* which have no place in the other */
+        return index_find(&store->records_by_node, probe);
+    struct record_probe hashed = *probe;
+    hashed.key_hash = record_probe_hash(&hashed);
+    return index_find(&store->records_by_hash, &hashed);
 }
 
 static uint32_t workload_get(struct store *store, const uint8_t uid[static 16])
