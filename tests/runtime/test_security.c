@@ -212,6 +212,7 @@ START_TEST(links_lead_nowhere_outside)
     spec.containers[0].mounts_count = 2;
     rig_start(&rig, &spec);
     rig_wait_terminated(&rig, 1);
+    rig_wait_log(&rig, 1, "done");
     char *text = rig_log(&rig, 1, NULL);
     ck_assert_ptr_nonnull(strstr(text, "done"));
     check_secret(text);
