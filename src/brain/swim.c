@@ -150,7 +150,7 @@ static void put_digest(struct brain *brain, uint64_t node, struct buf *packet)
     if (!brain->digest_waits || packet->size_bytes > DATAGRAM_BYTES_MAX - DIGEST_BYTES_MAX ||
         !member_is_live(brain->members, node))
         return;
-    store_put_digest(brain->store, packet);
+    store_put_digest(brain->store, false, packet);
     brain->digest_waits = false;
 }
 
@@ -361,7 +361,7 @@ void swim_sync_with(struct brain *brain, uint64_t node)
     struct buf digest = BUF_INIT;
     if (!swim_address(brain, node, &address))
         return;
-    store_put_digest(brain->store, &digest);
+    store_put_digest(brain->store, !brain->synced, &digest);
     (void)ask_for_strangers(brain, &digest);
     if (brain->unborn != 0)
         wire_put_member_query(&digest, &(struct wire_member_query){.node = brain->unborn});

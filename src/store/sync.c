@@ -40,18 +40,15 @@ static void answer_put(struct answer *answer, const struct item *item)
     answer->store->stats.records_sent++;
 }
 
-static void put_digest(const struct store *store, bool with_buckets, bool reply, bool more,
-                       struct buf *out)
+static void put_reply(const struct store *store, bool more, struct buf *out)
 {
     uint64_t buckets[STORE_BUCKETS_COUNT];
     struct wire_digest digest;
     wire_digest_init(&digest);
     digest.root = store_digest(store, buckets);
-    if (with_buckets) {
-        digest.buckets = buckets;
-        digest.buckets_count = STORE_BUCKETS_COUNT;
-    }
-    digest.reply = reply;
+    digest.buckets = buckets;
+    digest.buckets_count = STORE_BUCKETS_COUNT;
+    digest.reply = true;
     digest.more = more;
     wire_put_digest(out, &digest);
 }
@@ -59,14 +56,24 @@ static void put_digest(const struct store *store, bool with_buckets, bool reply,
 static void answer_end(const struct answer *answer)
 {
     if (answer->cut_short)
-        put_digest(answer->store, true, true, true, answer->stream);
+        put_reply(answer->store, true, answer->stream);
 }
 
 /* ---- Digest in, digest or summaries out */
 
-void store_put_digest(const struct store *store, struct buf *datagram)
+static void put_root(const struct store *store, bool reply, bool asks, struct buf *datagram)
 {
-    put_digest(store, false, false, false, datagram);
+    struct wire_digest digest;
+    wire_digest_init(&digest);
+    digest.root = store_digest(store, NULL);
+    digest.reply = reply;
+    digest.asks = asks;
+    wire_put_digest(datagram, &digest);
+}
+
+void store_put_digest(const struct store *store, bool asks, struct buf *datagram)
+{
+    put_root(store, false, asks, datagram);
 }
 
 /* Appends what the digest counts of a range of key hashes. False, and nothing appended, when it
@@ -201,10 +208,12 @@ static void take_digest(struct store *store, const struct wire_digest *digest, s
     store->stats.exchanges++;
     if (digest->root == store_digest(store, NULL)) {
         store->stats.exchanges_equal++;
+        if (digest->asks)
+            put_root(store, true, false, datagram);
         return;
     }
     if (digest->buckets_count == 0 && !digest->reply) {
-        put_digest(store, true, true, false, datagram);
+        put_reply(store, false, datagram);
         return;
     }
     if (digest->buckets_count != STORE_BUCKETS_COUNT)

@@ -120,6 +120,29 @@ START_TEST(who_is_at_rest_is_seldom_woken)
 }
 END_TEST
 
+/* Clients are let in and healing begins when an agent knows what the others know. Mutation (5,210
+ * ms): swim_sync_with() does not ask; then who has all must wait until it is somebody's turn. */
+START_TEST(who_has_come_and_has_everything_is_told_so)
+{
+    uint64_t longest_ms = 0;
+    start(PEERS_MAX, BRAIN_PROFILE_LAN);
+    (void)cluster_write(&c, 0, BRAIN_APPLY, WEB, web, BRAIN_ACK_LOCAL, 0);
+    cluster_run(&c, 10000);
+    for (size_t i = 1; i < PEERS_MAX; i++) {
+        cluster_kill(&c, i);
+        cluster_run(&c, 12000 + i * 100);
+        uint64_t since_ms = c.now_ms;
+        cluster_start(&c, i);
+        while (!brain_synced(c.peers[i].brain))
+            cluster_run(&c, 10);
+        longest_ms = c.now_ms - since_ms > longest_ms ? c.now_ms - since_ms : longest_ms;
+        cluster_run(&c, 3000);
+    }
+    ck_assert_uint_le(longest_ms, 600);
+    cluster_fini(&c);
+}
+END_TEST
+
 START_TEST(a_good_bye_is_answered_and_seen)
 {
     start(3, BRAIN_PROFILE_LAN);
@@ -449,6 +472,7 @@ int main(void)
     tcase_add_test(tcase, profiles_differ_in_how_soon_the_dead_are_found);
     tcase_add_test(tcase, what_a_node_held_before_its_restart_is_placed_elsewhere);
     tcase_add_test(tcase, who_is_at_rest_is_seldom_woken);
+    tcase_add_test(tcase, who_has_come_and_has_everything_is_told_so);
     tcase_add_test(tcase, a_good_bye_is_answered_and_seen);
     tcase_add_test(tcase, a_damaged_disk_is_refused_in_every_table);
     tcase_add_test(tcase, a_pod_with_a_foreign_tag_is_stopped);

@@ -64,7 +64,7 @@ static void take_payload(struct store *store, struct bytes in, struct buf *datag
 static void exchange(struct store *stores[2])
 {
     struct buf datagrams[2] = {BUF_INIT, BUF_INIT}, streams[2] = {BUF_INIT, BUF_INIT};
-    store_put_digest(stores[0], &datagrams[1]);
+    store_put_digest(stores[0], false, &datagrams[1]);
     for (size_t round = 0; datagrams[0].size_bytes + datagrams[1].size_bytes +
                                streams[0].size_bytes + streams[1].size_bytes >
                            0;

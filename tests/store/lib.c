@@ -287,7 +287,7 @@ bool exchange_at(struct store *a, struct instant now_a, struct store *b, struct 
                  struct exchange *ret_exchange)
 {
     struct buf digest = BUF_INIT;
-    store_put_digest(a, &digest);
+    store_put_digest(a, false, &digest);
     return exchange_after(a, now_a, b, now_b, digest, ret_exchange);
 }
 

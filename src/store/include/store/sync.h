@@ -24,8 +24,8 @@
 
 /* The hash of all that two peers must agree on. `ret_buckets` may be NULL. */
 uint64_t store_digest(const struct store *store, uint64_t ret_buckets[STORE_BUCKETS_COUNT]);
-/* Begins an exchange: appends a digest message. */
-void store_put_digest(const struct store *store, struct buf *datagram);
+/* Begins an exchange: appends a digest message. `asks`: equals answer, too. */
+void store_put_digest(const struct store *store, bool asks, struct buf *datagram);
 /* What a hint says of a change (proto/state.md 6.9): at most STORE_HINTS_MAX of these in one
  * `summaries` without buckets. False: it cannot be asked for by its key hash. */
 #define STORE_HINTS_MAX 32
