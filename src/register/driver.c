@@ -57,21 +57,21 @@ void roster_adopt(struct registers *registers, const struct register_roster *ros
     uint64_t node = registers->config.node;
     bool concerned =
         register_roster_has(&registers->roster, node) || register_roster_has(roster, node);
+    bool first = registers->roster.origin != roster->origin;
     register_roster_validate(roster);
     registers->roster_foreign =
-        registers->roster_foreign ||
-        (registers->roster.origin != 0 && registers->roster.origin != roster->origin);
+        registers->roster_foreign || (registers->roster.origin != 0 && first);
     registers->roster = *roster;
     registers->roster_told = false;
     registers->stats.rosters++;
     /* Who never had a vote can ask again after a restart: a change does not make everybody write.
-     */
-    if (concerned) {
+     * But that there is a roster must be known, or those who cannot ask would found another. */
+    if (concerned || first)
         persist_roster(registers);
-        acceptor_forget_rosters(registers);
-    } else {
+    else
         roster_tell(registers);
-    }
+    if (concerned)
+        acceptor_forget_rosters(registers);
     proposer_restart(registers);
     driver_clear(&registers->driver);
     if (registers->started)
