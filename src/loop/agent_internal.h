@@ -69,7 +69,8 @@ struct pending_submit {
 
 /* Something to tell the brain after the step under way. */
 struct deferred {
-    enum event_kind kind; /* EVENT_UNREACHABLE, EVENT_STREAM_FAILED, EVENT_WATCH_LOST, EVENT_POD_STATUS */
+    enum event_kind
+        kind; /* EVENT_UNREACHABLE, EVENT_STREAM_FAILED, EVENT_WATCH_LOST, EVENT_POD_STATUS */
     uint64_t node;
     struct address address;
     struct brain_pod pod;

@@ -39,8 +39,8 @@ enum member_output_kind {
     MEMBER_PERSIST,
     /* node was forgotten: remove it from the disk. */
     MEMBER_FORGET,
-    /* Keep a connection open to node at address, and to nobody else; node 0: to nobody. When it ends
-       or does not come about: member_watch_lost. */
+    /* Keep a connection open to node at address, and to nobody else; node 0: to nobody. When it
+       ends or does not come about: member_watch_lost. */
     MEMBER_WATCH,
     /* member_leave has been told to enough peers. */
     MEMBER_LEAVE_DONE,
