@@ -2,6 +2,9 @@
 
 #include "base/assert.h"
 
+/* Far below HLC_AHEAD_REPORT_MS. */
+#define RESUME_MS_MAX 128u
+
 wall_ms_t hlc_wall_ms(uint64_t hlc)
 {
     return hlc >> HLC_COUNTER_BITS;
@@ -23,11 +26,11 @@ uint64_t hlc_next(struct hlc *hlc, wall_ms_t wall_ms)
     return next;
 }
 
-void hlc_resume(struct hlc *hlc, uint64_t stored)
+void hlc_resume(struct hlc *hlc, uint64_t stored, uint64_t generation)
 {
     uint64_t past = stored;
-    if (hlc_wall_ms(stored) < HLC_WALL_MAX_MS)
-        past += UINT64_C(1) << HLC_COUNTER_BITS;
+    if (hlc_wall_ms(stored) + RESUME_MS_MAX <= HLC_WALL_MAX_MS)
+        past += (1 + generation % RESUME_MS_MAX) << HLC_COUNTER_BITS;
     if (past > hlc->latest)
         hlc->latest = past;
 }

@@ -263,7 +263,7 @@ static bool observe(struct store *store, struct instant now, uint64_t hlc, enum 
 {
     uint64_t ahead_ms = 0;
     if (origin == STORE_DISK) {
-        hlc_resume(&store->hlc, hlc);
+        hlc_resume(&store->hlc, hlc, store->config.generation);
         return true;
     }
     if (!hlc_observe(&store->hlc, hlc, now.wall_ms, &ahead_ms))
