@@ -20,6 +20,7 @@
 #define SYNC_PERIOD_MS       2000
 #define SYNC_STORM_PERIOD_MS 1000
 #define SYNC_FAST_PERIOD_MS  200
+#define SYNC_GAP_ROUNDS      4
 #define SYNC_ASSUMED_MS      5000
 /* Members known from before the start get this long to answer before the slots they may hold are
  * healed. */
@@ -145,8 +146,10 @@ struct brain {
     bool candidates_stale; /* what is known of them */
     bool strangers_stale;  /* there may be records of nodes that membership does not know */
     boot_ms_t start_boot_ms;
-    boot_ms_t sync_boot_ms;            /* next exchange */
-    bool digest_waits;                 /* for a packet to ride on */
+    boot_ms_t sync_boot_ms; /* next exchange */
+    bool digest_waits;      /* for a packet to ride on */
+    uint32_t rounds_behind; /* so many more: it did not run, and others may lack the same */
+    uint64_t gaps_seen;     /* of member_gaps() */
     boot_ms_t first_exchange_boot_ms;  /* BOOT_MS_NEVER: none yet */
     boot_ms_t claims_complete_boot_ms; /* BOOT_MS_NEVER: not planned or said */
     bool claims_complete;

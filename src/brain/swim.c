@@ -393,14 +393,27 @@ void swim_assume_synced(struct brain *brain)
  * one hint in ten thousand is lost with both of its answers. */
 static uint64_t sync_period_ms(const struct brain *brain)
 {
-    if (brain->synced && gossip_in_storm(brain->gossip, brain->now))
+    if (brain->synced && brain->rounds_behind == 0 && gossip_in_storm(brain->gossip, brain->now))
         return SYNC_STORM_PERIOD_MS;
-    return brain->synced && !brain->differs ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
+    bool equal = brain->synced && !brain->differs && brain->rounds_behind == 0;
+    return equal ? SYNC_PERIOD_MS : SYNC_FAST_PERIOD_MS;
+}
+
+/* Who did not run for a while has missed what was told meanwhile. */
+static void note_gap(struct brain *brain)
+{
+    uint64_t gaps = member_gaps(brain->members);
+    if (gaps == brain->gaps_seen)
+        return;
+    brain->gaps_seen = gaps;
+    brain->rounds_behind = SYNC_GAP_ROUNDS;
+    brain->sync_boot_ms = brain->now.boot_ms;
 }
 
 void swim_sync_due(struct brain *brain)
 {
     struct member_view targets[MEMBER_PICK_MAX];
+    note_gap(brain);
     uint64_t period_ms = sync_period_ms(brain);
     uint64_t latest_boot_ms = brain->now.boot_ms + period_ms + period_ms / 4;
     if (period_ms == SYNC_STORM_PERIOD_MS && brain->sync_boot_ms > latest_boot_ms)
@@ -408,6 +421,7 @@ void swim_sync_due(struct brain *brain)
     if (brain->now.boot_ms < brain->sync_boot_ms)
         return;
     brain->differs = false;
+    brain->rounds_behind -= brain->rounds_behind > 0;
     brain->sync_boot_ms = brain->now.boot_ms + prng_between(&brain->prng, period_ms - period_ms / 4,
                                                             period_ms + period_ms / 4);
     /* Whatever waited since the last round found no packet to ride on. */
@@ -427,8 +441,8 @@ void swim_sync_due(struct brain *brain)
  * wake-up of its own, of which an idle agent has three a second. */
 boot_ms_t swim_sync_deadline(const struct brain *brain)
 {
-    bool rides = brain->synced && !brain->differs && !brain->digest_waits &&
-                 !brain->strangers_stale && brain->unborn == 0 &&
+    bool rides = brain->synced && !brain->differs && brain->rounds_behind == 0 &&
+                 !brain->digest_waits && !brain->strangers_stale && brain->unborn == 0 &&
                  !gossip_in_storm(brain->gossip, brain->now);
     return rides ? BOOT_MS_NEVER : brain->sync_boot_ms;
 }

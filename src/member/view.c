@@ -123,6 +123,11 @@ bool member_is_evictable(const struct member_table *table, uint64_t node)
     return slot != SLOT_NONE && table->roster.entries[slot].evictable;
 }
 
+uint64_t member_gaps(const struct member_table *table)
+{
+    return table->stats.gaps;
+}
+
 bool member_is_holding(const struct member_table *table)
 {
     return table->guard.hold_until_ms > table->now_ms;

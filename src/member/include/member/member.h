@@ -182,6 +182,8 @@ bool member_latency_us(const struct member_table *table, uint64_t a, uint64_t b,
                        uint32_t *ret_latency_us);
 /* Our own coordinate as told to others. */
 struct wire_coordinate member_coordinate(const struct member_table *table);
+/* How often this process did not run for more than two periods (proto/gossip.md 4.8). O(1). */
+uint64_t member_gaps(const struct member_table *table);
 /* The isolation guard holds healing. */
 bool member_is_holding(const struct member_table *table);
 
