@@ -37,8 +37,9 @@ uint64_t hlc_from_wall_ms(wall_ms_t wall_ms);
 uint64_t hlc_next(struct hlc *hlc, wall_ms_t wall_ms);
 /* Takes note of a version that was on the disk at the start of the run `generation`. Earlier runs
  * may have made versions after it and told them to others that did not get to the disk: each run
- * makes its first in a millisecond of its own, 1 to 128 after what was stored, for with a wall clock
- * that was set back since, the same value would be made twice. Fewer than 65,536 are made so. */
+ * makes its first in a millisecond of its own, 1 to 128 after what was stored, for with a wall
+ * clock that was set back since, the same value would be made twice. Fewer than 65,536 are made so.
+ */
 void hlc_resume(struct hlc *hlc, uint64_t stored, uint64_t generation);
 /*
  * Takes note of a version that came from elsewhere. `*ret_ahead_ms` says how far it is ahead of
