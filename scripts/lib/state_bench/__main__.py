@@ -136,7 +136,7 @@ class Town(fleets.Fleet):
         return NEVER
 
     def await_claims(self, machine, count):
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while (self.shoal.status(machine) or {"protocol": {"claims": 0}})["protocol"]["claims"] < count:
             if time.monotonic() > until:
                 raise SystemExit(f"{machine.name} does not adopt its pods")
