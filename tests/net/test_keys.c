@@ -82,8 +82,9 @@ END_TEST
 /* Fails without: the loop over the connections in net_set_cluster (net.c). */
 START_TEST(test_a_removed_key_ends_the_streams_that_it_opened)
 {
-    node_open(&alice, 1, NULL);
-    node_open(&bob, 1, NULL);
+    const struct net_config config = {.idle_timeout_ms = 2 * PATIENCE_MS}; /* not for that */
+    node_open(&alice, 1, &config);
+    node_open(&bob, 1, &config);
     uint8_t first = alice.cluster.keys[0].id;
     send_text(&alice, &bob, "hello");
     run_until(bob.messages_count == 1);
