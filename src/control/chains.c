@@ -89,8 +89,8 @@ static void find_candidates(const struct control_view *view,
     for (size_t pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < view->members_count; i++) {
             const struct control_member *member = &view->members[i];
-            if (place_avoided(&workload->spec, member->record) != (pass == 1) ||
-                place_eligible(&workload->spec, member->record) != PLACE_ELIGIBLE)
+            if (place_avoided(workload->spec, member->record) != (pass == 1) ||
+                place_eligible(workload->spec, member->record) != PLACE_ELIGIBLE)
                 continue;
             uint64_t cpu_milli = member->record->capacity.cpu_milli;
             candidates->nodes[candidates->count++] =

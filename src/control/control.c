@@ -19,6 +19,7 @@ struct control *control_new(const struct control_config *config)
     control->config = *config;
     control->config.capacity = (struct wire_resources){.pods = 0}; /* the ledger has its own copy */
     control->ledger_changed = true;
+    control->rest_boot_ms = BOOT_MS_NEVER;
     prng_seed(&control->prng, config->seed);
     place_ledger_init(&control->ledger, &config->capacity);
     RB_INIT(&control->workloads);
@@ -139,11 +140,11 @@ void control_offered(struct control *control, const struct control_view *view,
         occupancy.ordinal >= workload->slots_count || self == NULL)
         return;
     /* A slot that holds an old pod is offered by its holder, who has no room for the new one. */
-    occupancy.template_hash = workload->spec.template_hash;
-    occupancy.alone = workload->spec.kind != SPEC_KIND_DEPLOYMENT ||
-                      workload->spec.strategy.recreate || workload->spec.paused;
+    occupancy.template_hash = workload->template_hash;
+    occupancy.alone = workload->spec->kind != SPEC_KIND_DEPLOYMENT ||
+                      workload->spec->strategy.recreate || workload->spec->paused;
     store_each_claim_brief_of(view->store, workload->uid, note_taken, &occupancy);
-    enum place_verdict verdict = place_eligible(&workload->spec, self->record);
+    enum place_verdict verdict = place_eligible(workload->spec, self->record);
     if (occupancy.taken)
         return;
     if (verdict == PLACE_ELIGIBLE)
@@ -191,6 +192,7 @@ void control_run(struct control *control, const struct control_view *view,
             workload_free(control, workload);
         }
     }
+    workloads_rest(control, view->now.boot_ms);
     pods_status_flush(&scene);
 }
 
@@ -203,7 +205,8 @@ bool control_has_work(const struct control *control, boot_ms_t now_boot_ms)
 boot_ms_t control_deadline(const struct control *control)
 {
     const struct control_workload *workload = workloads_next_due(control);
-    return workload == NULL ? BOOT_MS_NEVER : workload->due_boot_ms;
+    boot_ms_t due_boot_ms = workload == NULL ? BOOT_MS_NEVER : workload->due_boot_ms;
+    return due_boot_ms < control->rest_boot_ms ? due_boot_ms : control->rest_boot_ms;
 }
 
 const struct place_ledger *control_ledger(const struct control *control)

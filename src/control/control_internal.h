@@ -34,6 +34,9 @@
 /* Replicas of one workload; a larger number is a reason for `describe`, not a reason to fall over.
  */
 #define SLOTS_MAX 10000
+/* What is settled keeps its decoded spec for so long: about half a kilobyte, of thousands of
+ * workloads that mostly rest. */
+#define SPEC_REST_MS 10000
 
 /* 4 bytes: there may be 100,000 of them. */
 struct control_slot {
@@ -68,7 +71,9 @@ struct control_workload {
     bool spec_valid;
     bool settled; /* one pod of the current template in each slot: nothing to do till claims change
                    */
-    struct spec_workload spec;
+    uint64_t template_hash;     /* of the spec */
+    struct spec_workload *spec; /* NULL: not valid, or let go (workloads_rest) */
+    boot_ms_t settled_boot_ms;  /* when it was last looked at and was */
     struct control_slot *slots;
     uint32_t slots_count;
     uint32_t slots_made_count;       /* slots in memory: the most that there ever were */
@@ -118,6 +123,8 @@ struct control {
     bool disk_missed;               /* something was left undone because the disk is stuck */
     bool room_made;                 /* resources came free: pending slots are worth another try */
     boot_ms_t room_boot_ms; /* when they last did: what we declined before no longer holds */
+    boot_ms_t
+        rest_boot_ms; /* the next workloads_rest; BOOT_MS_NEVER: all specs that rest are gone */
 };
 
 static inline struct bytes text_bytes(const char *text)
@@ -192,7 +199,14 @@ struct control_workload *workload_find(const struct control *control, const uint
 struct control_workload *workload_ensure(struct control *control, const uint8_t uid[static 16],
                                          const char *key);
 void workload_free(struct control *control, struct control_workload *workload);
+/* Takes the newest version of its object; afterwards, a valid spec is there. */
 void workload_refresh(const struct control_view *view, struct control_workload *workload);
+/* It was looked at and is settled. */
+void workload_settled(struct control *control, struct control_workload *workload,
+                      boot_ms_t now_boot_ms);
+/* Lets go the specs of what has been settled for SPEC_REST_MS: they are decoded again when they are
+ * wanted. */
+void workloads_rest(struct control *control, boot_ms_t now_boot_ms);
 /* At least so many slots are in memory. */
 void workload_make_slots(struct control_workload *workload, uint32_t count);
 /* Not later than `boot_ms`. */

@@ -52,7 +52,7 @@ static uint64_t choose(const struct scene *scene, const struct control_workload 
         if (chain.nodes[i].node == avoid && chain.count > 1)
             continue;
         seen++;
-        uint64_t ppm = load_ppm(&scene->view->members[index], &workload->spec.requests,
+        uint64_t ppm = load_ppm(&scene->view->members[index], &workload->spec->requests,
                                 plan->tentative[index] + 1);
         if (best_node == 0 || ppm < best_ppm) {
             best_node = chain.nodes[i].node;

@@ -29,7 +29,7 @@ bool slot_is_broken(const struct slot_claims *slot)
 
 struct rollout rollout_of(const struct control_workload *workload, const struct slot_claims *claims)
 {
-    const struct spec_workload *spec = &workload->spec;
+    const struct spec_workload *spec = workload->spec;
     struct rollout rollout = {.unavailable = 1, .paused = spec->paused};
     if (spec->kind == SPEC_KIND_DEPLOYMENT)
         spec_strategy_resolve(&spec->strategy, spec->replicas, &rollout.surge,
@@ -54,7 +54,7 @@ static bool must_advance(const struct scene *scene, const struct slot_claims *sl
                          const struct control_workload *workload)
 {
     bool known = slot->own.object_generation <= workload->generation || scene->view->may_heal;
-    return slot->own.present && slot->own.template_hash != workload->spec.template_hash && known &&
+    return slot->own.present && slot->own.template_hash != workload->spec->template_hash && known &&
            !slot->current && !held_finished(&slot->own);
 }
 
@@ -62,7 +62,7 @@ static void stop_old(const struct scene *scene, const struct control_workload *w
                      const struct slot_claims *slot)
 {
     struct control_pod *pod = pod_find(scene->control, slot->own.pod_uid);
-    bool at_once = workload->spec.kind == SPEC_KIND_POD || !workload->spec.strategy.recreate;
+    bool at_once = workload->spec->kind == SPEC_KIND_POD || !workload->spec->strategy.recreate;
     if (pod != NULL && !pod->stopping)
         pod_stop(scene, pod, "the template changed", at_once);
 }

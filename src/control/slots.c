@@ -45,7 +45,7 @@ static void note_claim(const struct collection *collection, struct slot_claims *
                        const struct held *held)
 {
     const struct scene *scene = collection->scene;
-    const struct spec_workload *spec = &collection->workload->spec;
+    const struct spec_workload *spec = collection->workload->spec;
     bool stopping = held->state == WIRE_CLAIM_STATE_STOPPING;
     bool current = held->template_hash == spec->template_hash;
     uint64_t in_ms = UINT64_MAX;
@@ -209,7 +209,7 @@ static void heal(const struct scene *scene, struct control_workload *workload,
 /* Recreate: nothing of the new template starts while anything of the old one is left. */
 static bool waits_for_old(const struct control_workload *workload, const struct slot_claims *claims)
 {
-    if (workload->spec.kind == SPEC_KIND_POD || !workload->spec.strategy.recreate)
+    if (workload->spec->kind == SPEC_KIND_POD || !workload->spec->strategy.recreate)
         return false;
     for (uint32_t i = 0; i < workload->slots_count; i++)
         if (claims[i].old)
@@ -250,7 +250,7 @@ static void note_turns(const struct control_workload *workload, const struct rol
     for (uint32_t i = 0; i < workload->slots_count; i++) {
         uint64_t template_hash = slot_past(workload, i).template_hash;
         claims[i].keeps_old = claims[i].count == 0 && template_hash != 0 &&
-                              template_hash != workload->spec.template_hash &&
+                              template_hash != workload->spec->template_hash &&
                               !rollout_may_renew(rollout, broken_before);
         broken_before += slot_is_broken(&claims[i]);
     }
@@ -308,7 +308,8 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
         start_matured(scene, workload, &claims[i]);
     }
     note_slots(workload, claims, scene->view->now.boot_ms);
-    workload->settled = is_settled(workload, claims);
+    if (is_settled(workload, claims))
+        workload_settled(scene->control, workload, scene->view->now.boot_ms);
     const struct rollout rollout = rollout_of(workload, claims);
     note_turns(workload, &rollout, claims);
     rollout_advance(scene, workload, &rollout, claims);

@@ -26,18 +26,25 @@ static bool may_be_meant(const struct version_search *search, const struct store
     return fits && memcmp(object->uid, search->workload->uid, sizeof(object->uid)) == 0;
 }
 
-static bool decode_if_meant(void *context, const struct store_object *object)
+static bool decode(const struct store_object *object, struct version *version)
 {
-    struct version_search *search = context;
     struct error error = ERROR_INIT;
-    if (!may_be_meant(search, object))
-        return true;
-    struct version *version = search->version;
     if (spec_workload_decode(object->body, &version->decoded, &error) < 0)
         return false;
     version->generation = object->version.hlc;
     version->spec = &version->decoded;
     version->body = object->body;
+    return true;
+}
+
+static bool decode_if_meant(void *context, const struct store_object *object)
+{
+    struct version_search *search = context;
+    if (!may_be_meant(search, object))
+        return true;
+    struct version *version = search->version;
+    if (!decode(object, version))
+        return false;
     search->found = version->decoded.template_hash == search->template_hash;
     if (search->found)
         return false;
@@ -52,9 +59,10 @@ bool version_current(const struct control_view *view, const struct control_workl
     *ret_version = (struct version){.spec = NULL};
     if (object == NULL || !workload->spec_valid)
         return false;
-    *ret_version = (struct version){
-        .generation = workload->generation, .spec = &workload->spec, .body = object->body};
-    return true;
+    ret_version->body = object->body;
+    ret_version->generation = workload->generation;
+    ret_version->spec = workload->spec;
+    return workload->spec != NULL || decode(object, ret_version);
 }
 
 static bool find(const struct control_view *view, const struct control_workload *workload,
@@ -63,7 +71,7 @@ static bool find(const struct control_view *view, const struct control_workload 
 {
     *ret_version = (struct version){.spec = NULL};
     /* Versions with one template differ in what the pod does not see, such as the replicas. */
-    if (workload->spec_valid && workload->spec.template_hash == template_hash)
+    if (workload->spec_valid && workload->template_hash == template_hash)
         return version_current(view, workload, ret_version);
     struct version_search search = {.workload = workload,
                                     .generation = generation,

@@ -73,9 +73,12 @@ static void describe_nodes(const struct control_view *view, const struct control
                            uint32_t ordinal, struct tally *tally)
 {
     struct wire_slot slot = {.ordinal = ordinal};
+    struct version version;
+    if (!version_current(view, workload, &version))
+        return;
     memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
     for (size_t i = 0; i < view->members_count; i++) {
-        enum place_verdict verdict = place_eligible(&workload->spec, view->members[i].record);
+        enum place_verdict verdict = place_eligible(version.spec, view->members[i].record);
         const char *text =
             verdict == PLACE_ELIGIBLE ? "has not answered yet" : place_verdict_text(verdict);
         struct answers answers = {.workload = workload, .node = view->members[i].node};
@@ -86,6 +89,7 @@ static void describe_nodes(const struct control_view *view, const struct control
         else
             tally_add(tally, text, strlen(text));
     }
+    version_fini(&version);
 }
 
 const char *control_why(const struct control *control, const struct control_view *view,
@@ -96,7 +100,7 @@ const char *control_why(const struct control *control, const struct control_view
     const struct control_workload *workload = workload_find(control, workload_uid);
     struct search search = {.ordinal = ordinal};
     if (workload != NULL && workload->spec_valid)
-        search.template_hash = workload->spec.template_hash;
+        search.template_hash = workload->template_hash;
     store_each_claim_of(view->store, workload_uid, find_claim, &search);
     if (workload == NULL || !workload->spec_valid) {
         buf_append_text(&why, "the workload is not known here");

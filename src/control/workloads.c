@@ -100,14 +100,22 @@ struct control_workload *workload_ensure(struct control *control, const uint8_t 
     return workload;
 }
 
+static void spec_let_go(struct control_workload *workload)
+{
+    if (workload->spec == NULL)
+        return;
+    spec_workload_fini(workload->spec);
+    mem_free(workload->spec);
+    workload->spec = NULL;
+}
+
 void workload_free(struct control *control, struct control_workload *workload)
 {
     ASSERT(!workload_has_pods(workload));
     RB_REMOVE(control_workloads, &control->workloads, workload);
     RB_REMOVE(control_names, &control->names, workload);
     RB_REMOVE(control_due, &control->due, workload);
-    if (workload->spec_valid)
-        spec_workload_fini(&workload->spec);
+    spec_let_go(workload);
     mem_free(workload->slots);
     mem_free(workload->vacant_since_boot_ms);
     mem_free(workload->pasts);
@@ -145,22 +153,43 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
     workload->slots_count = slots_count;
 }
 
-/* Decodes the newest version of the object, when it is one we have not seen. A UID that is not
- * current under a name that we know was deleted or lost to another; where the name itself is not
- * known (the disk was lost), its pods go on. */
+static void decode_spec(struct control_workload *workload, struct bytes body)
+{
+    struct error error = ERROR_INIT;
+    struct spec_workload spec;
+    spec_let_go(workload);
+    workload->spec_valid = spec_workload_decode(body, &spec, &error) == 0;
+    if (!workload->spec_valid)
+        return;
+    workload->spec = MEM_NEW(struct spec_workload);
+    *workload->spec = spec;
+    workload->template_hash = spec.template_hash;
+}
+
+/* Concurrent writes can have one clock: whose it is belongs to the version. */
+static bool is_known(const struct control_workload *workload, const struct wire_version *version)
+{
+    return version->hlc == workload->hlc && version->node == workload->writer;
+}
+
+/* A UID that is not current under a name that we know was deleted or lost to another; where the
+ * name itself is not known (the disk was lost), its pods go on. */
 void workload_refresh(const struct control_view *view, struct control_workload *workload)
 {
     const struct store_object *object = store_object_by_uid(view->store, workload->uid);
     workload->deleted = object == NULL && store_name_known(view->store, workload->key);
-    /* Concurrent writes can have one clock: whose it is belongs to the version. */
-    if (object == NULL ||
-        (object->version.hlc == workload->hlc && object->version.node == workload->writer))
+    if (object == NULL && workload->spec == NULL) {
+        workload->spec_valid = false;
+        workload->hlc = 0; /* decoded when it comes back */
+    }
+    if (object == NULL)
         return;
-    struct error error = ERROR_INIT;
-    struct spec_workload spec;
-    if (workload->spec_valid)
-        spec_workload_fini(&workload->spec);
-    workload->spec_valid = spec_workload_decode(object->body, &spec, &error) == 0;
+    if (is_known(workload, &object->version)) {
+        if (workload->spec_valid && workload->spec == NULL)
+            decode_spec(workload, object->body);
+        return;
+    }
+    decode_spec(workload, object->body);
     workload->hlc = object->version.hlc;
     workload->writer = object->version.node;
     /* The version's clock, not metadata.generation: of two concurrent edits the one that wins may
@@ -169,7 +198,33 @@ void workload_refresh(const struct control_view *view, struct control_workload *
     workload->generation = object->version.hlc;
     if (!workload->spec_valid)
         return;
-    workload->spec = spec;
-    resize_slots(workload, spec.replicas);
+    resize_slots(workload, workload->spec->replicas);
     offers_forget(workload, NULL);
+}
+
+/* ---- what is settled rests */
+
+void workload_settled(struct control *control, struct control_workload *workload,
+                      boot_ms_t now_boot_ms)
+{
+    workload->settled = true;
+    workload->settled_boot_ms = now_boot_ms;
+    if (control->rest_boot_ms == BOOT_MS_NEVER)
+        control->rest_boot_ms = now_boot_ms + SPEC_REST_MS;
+}
+
+void workloads_rest(struct control *control, boot_ms_t now_boot_ms)
+{
+    struct control_workload *workload = NULL;
+    if (now_boot_ms < control->rest_boot_ms)
+        return;
+    control->rest_boot_ms = BOOT_MS_NEVER;
+    RB_FOREACH (workload, control_workloads, &control->workloads) {
+        if (!workload->settled || workload->spec == NULL)
+            continue;
+        if (now_boot_ms >= workload->settled_boot_ms + SPEC_REST_MS)
+            spec_let_go(workload);
+        else
+            control->rest_boot_ms = now_boot_ms + SPEC_REST_MS;
+    }
 }

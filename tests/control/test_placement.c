@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control_internal.h"
 #include "world.h"
 
 static struct world world;
@@ -37,6 +38,19 @@ START_TEST(a_second_look_starts_nothing)
 }
 END_TEST
 
+static void ask_why(size_t node, uint32_t ordinal, char *ret_why, size_t why_bytes_max)
+{
+    struct control_view view = {
+        .now = {.boot_ms = 1000 + world.now_ms, .wall_ms = UINT64_C(1748736000000) + world.now_ms},
+        .store = world.nodes[node].store,
+        .members = world.nodes[node].members,
+        .members_count = world.nodes[node].members_count,
+        .disk_late_boot_ms = BOOT_MS_NEVER,
+        .may_heal = true};
+    (void)control_why(world.nodes[node].control, &view, world.workload_uid, ordinal, ret_why,
+                      why_bytes_max);
+}
+
 START_TEST(the_ledger_is_the_limit_and_the_rest_waits)
 {
     char why[256];
@@ -47,15 +61,8 @@ START_TEST(the_ledger_is_the_limit_and_the_rest_waits)
         ck_assert_uint_eq(world_allocated(&world, i).cpu_milli, 3000);
     /* Every peer can say why. */
     uint32_t waiting = 0;
-    struct control_view view = {
-        .now = {.boot_ms = 1000 + world.now_ms, .wall_ms = UINT64_C(1748736000000) + world.now_ms},
-        .store = world.nodes[3].store,
-        .members = world.nodes[3].members,
-        .members_count = world.nodes[3].members_count,
-        .disk_late_boot_ms = BOOT_MS_NEVER,
-        .may_heal = true};
     for (uint32_t i = 0; i < 6; i++) {
-        (void)control_why(world.nodes[3].control, &view, world.workload_uid, i, why, sizeof(why));
+        ask_why(3, i, why, sizeof(why));
         waiting += strstr(why, "not enough cpu") != NULL;
     }
     ck_assert_uint_eq(waiting, 2);
@@ -90,7 +97,7 @@ START_TEST(what_has_all_its_pods_is_not_looked_at_for_each_member)
 {
     struct control *control = world.nodes[0].control;
     world_apply(&world, 0, &(struct world_spec){.replicas = 6, .image = 1});
-    world_run(&world, 12000); /* longer than the write proposes */
+    world_run(&world, 22000); /* longer than the write proposes, and then as long as specs stay */
     const boot_ms_t now_boot_ms = 1;
     ck_assert_uint_eq(control_deadline(control), BOOT_MS_NEVER);
     control_members_changed(control, now_boot_ms);
@@ -100,6 +107,41 @@ START_TEST(what_has_all_its_pods_is_not_looked_at_for_each_member)
     world_run(&world, 1000);
     control_members_changed(control, now_boot_ms);
     ck_assert_uint_eq(control_deadline(control), now_boot_ms + 50);
+}
+END_TEST
+
+static bool spec_is_there(size_t node)
+{
+    const struct control_workload *workload =
+        workload_find(world.nodes[node].control, world.workload_uid);
+    return workload->spec != NULL;
+}
+
+/* Thousands of workloads rest at a time; their decoded specs would be a megabyte. Seen to fail when
+ * specs are never let go, and when version_current() or workload_refresh() does not decode again.
+ */
+START_TEST(what_rests_has_no_spec_in_memory_and_goes_on_as_if_it_had)
+{
+    world_apply(&world, 0, &(struct world_spec){.replicas = 12, .image = 1});
+    world_run(&world, 1000);
+    ck_assert(spec_is_there(1));
+    world_run(&world, 22000);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert(!spec_is_there(i));
+    /* Why a slot waits takes a spec. */
+    char why[256];
+    ask_why(1, 12, why, sizeof(why));
+    ck_assert_msg(strstr(why, "has not answered yet") != NULL, "%s", why);
+    /* Its pods heal and change as before, and then it rests again. */
+    world_kill(&world, 2);
+    world_run(&world, 3000);
+    ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 12);
+    ck_assert(spec_is_there(1));
+    world_run(&world, 22000);
+    ck_assert(!spec_is_there(1));
+    world_apply(&world, 0, &(struct world_spec){.replicas = 14, .image = 2});
+    world_run(&world, 30000);
+    ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 14);
 }
 END_TEST
 
@@ -214,6 +256,7 @@ int main(void)
     tcase_add_test(tcase, the_ledger_is_the_limit_and_the_rest_waits);
     tcase_add_test(tcase, a_death_moves_only_its_own_slots);
     tcase_add_test(tcase, what_has_all_its_pods_is_not_looked_at_for_each_member);
+    tcase_add_test(tcase, what_rests_has_no_spec_in_memory_and_goes_on_as_if_it_had);
     tcase_add_test(tcase, scaling_down_stops_the_last_ordinals);
     tcase_add_test(tcase, a_pod_that_ended_is_replaced);
     tcase_add_test(tcase, surplus_yields_to_a_ready_winner);
