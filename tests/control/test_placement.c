@@ -77,6 +77,28 @@ START_TEST(the_ledger_is_the_limit_and_the_rest_waits)
 }
 END_TEST
 
+/* Nodes that declined are asked again when their declines are over, however often something else
+ * makes one look before. Seen to fail when each look puts that off by the span of a decline. */
+START_TEST(who_declined_is_asked_again_however_often_one_looks)
+{
+    char why[256];
+    uint32_t waiting = 0, unanswered = 0;
+    world_apply(&world, 0, &(struct world_spec){.replicas = 5, .image = 1, .cpu = "3"});
+    world_run(&world, 12000); /* the write proposes no more */
+    for (uint32_t look = 0; look < 12; look++) {
+        world_run(&world, 5000);
+        for (size_t i = 0; i < 4; i++)
+            control_claims_changed(world.nodes[i].control, world.workload_uid, 1000 + world.now_ms);
+        for (uint32_t i = 0; i < 5; i++) {
+            ask_why(3, i, why, sizeof(why));
+            waiting += strstr(why, "4: not enough cpu") != NULL;
+            unanswered += strstr(why, "has not answered yet") != NULL;
+        }
+    }
+    ck_assert_msg(unanswered == 0 && waiting == 12, "%u, %u: %s", unanswered, waiting, why);
+}
+END_TEST
+
 START_TEST(a_death_moves_only_its_own_slots)
 {
     world_apply(&world, 0, &(struct world_spec){.replicas = 12, .image = 1});
@@ -254,6 +276,7 @@ int main(void)
     tcase_add_test(tcase, offers_fill_every_slot_once);
     tcase_add_test(tcase, a_second_look_starts_nothing);
     tcase_add_test(tcase, the_ledger_is_the_limit_and_the_rest_waits);
+    tcase_add_test(tcase, who_declined_is_asked_again_however_often_one_looks);
     tcase_add_test(tcase, a_death_moves_only_its_own_slots);
     tcase_add_test(tcase, what_has_all_its_pods_is_not_looked_at_for_each_member);
     tcase_add_test(tcase, what_rests_has_no_spec_in_memory_and_goes_on_as_if_it_had);
