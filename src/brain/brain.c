@@ -322,14 +322,14 @@ static bool may_decide(const struct brain *brain)
 /* What is due by time, and what the event left to do. */
 static void settle(struct brain *brain)
 {
-    swim_sync_due(brain); /* first: what membership sends now carries it */
+    rounds_due(brain); /* first: what membership sends now carries it */
     member_timer(brain->members, brain->now, &brain->member_output);
     swim_carry_out(brain);
     store_tick(brain->store, brain->now);
     strong_timer(brain);
     if (brain->claims_complete_boot_ms <= brain->now.boot_ms)
         records_say_complete(brain);
-    swim_assume_synced(brain);
+    rounds_assume_synced(brain);
     bool may_heal = swim_may_heal(brain);
     if (may_heal != brain->could_heal || brain->members_changed)
         control_members_changed(brain->control, brain->now.boot_ms);
@@ -383,7 +383,7 @@ boot_ms_t brain_deadline(const struct brain *brain)
     if (may_decide(brain))
         deadline = earlier(deadline, control_deadline(brain->control));
     deadline = earlier(deadline, registers_deadline(brain->registers));
-    deadline = earlier(deadline, swim_sync_deadline(brain));
+    deadline = earlier(deadline, rounds_deadline(brain));
     deadline = earlier(deadline, brain->claims_complete_boot_ms);
     deadline = earlier(deadline, acks_deadline(brain));
     deadline = earlier(deadline, keys_deadline(brain));

@@ -195,12 +195,16 @@ void swim_refresh_candidate(struct brain *brain, const struct wire_node_status *
 struct address swim_address_of(const struct wire_address *address);
 /* Where the member listens; false when it is not known. */
 bool swim_address(const struct brain *brain, uint64_t node, struct address *ret_address);
-void swim_sync_with(struct brain *brain, uint64_t node);
-/* Long enough without hearing what others know, or nobody to hear it from. */
-void swim_assume_synced(struct brain *brain);
-void swim_sync_due(struct brain *brain);
-boot_ms_t swim_sync_deadline(const struct brain *brain);
+/* After its start, a member waits so long for those that it remembers and has not heard. */
+bool swim_start_hold_over(const struct brain *brain);
 bool swim_may_heal(const struct brain *brain);
+
+/* ---- rounds.c */
+void rounds_sync_with(struct brain *brain, uint64_t node);
+/* Long enough without hearing what others know, or nobody to hear it from. */
+void rounds_assume_synced(struct brain *brain);
+void rounds_due(struct brain *brain);
+boot_ms_t rounds_deadline(const struct brain *brain);
 
 /* ---- registers.c */
 struct registers *strong_new(const struct brain_config *config);
@@ -222,6 +226,11 @@ void keys_heard(struct brain *brain, uint64_t node, uint8_t key_id);
 void keys_members_changed(struct brain *brain);
 void keys_look(struct brain *brain);
 boot_ms_t keys_deadline(const struct brain *brain);
+/* The ring: it goes to the disk and to the others. */
+void keys_ring_changed(struct brain *brain);
+
+/* ---- rotation.c */
+/* BRAIN_KEY_INSTALL, _USE, _REMOVE. */
 int keys_change(struct brain *brain, const struct brain_request *request, struct error *error);
 
 /* ---- bans.c */

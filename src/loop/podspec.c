@@ -4,26 +4,12 @@
 #include <string.h>
 
 #include "agent_internal.h"
-#include "base/arena.h"
 #include "base/assert.h"
 #include "base/memory.h"
+#include "podspec.h"
 #include "seal/random.h"
-#include "spec/expand.h"
 
 #define PODSPEC_BYTES_MAX ((size_t)16 << 20)
-/* $(NAME) may stand for a value that was expanded itself: a few lines could ask for terabytes. */
-#define EXPANDED_BYTES_MAX    ((size_t)128 << 10)
-#define ENVIRONMENT_BYTES_MAX ((size_t)4 << 20)
-
-struct podspec {
-    struct spec_pod spec;
-    struct image *images[RUNTIME_CONTAINERS_MAX];
-    size_t images_count;
-    struct arena arena;
-    char id[RUNTIME_POD_ID_CHARS + 1];
-    char uid[37];
-    struct runtime_pod pod;
-};
 
 /* Kubernetes' form of a UID: 8-4-4-4-12. */
 static void format_uid(const char *id, char uid[static 37])
@@ -31,148 +17,7 @@ static void format_uid(const char *id, char uid[static 37])
     (void)snprintf(uid, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
 }
 
-static const char *keep(struct podspec *podspec, const char *text)
-{
-    return (const char *)arena_copy(&podspec->arena, text, strlen(text)).data;
-}
-
-/* ---- environment */
-
-struct environment {
-    struct podspec *podspec;
-    struct runtime_env *items;
-    size_t count;
-    bool too_large;
-};
-
-static const char *environment_get(const char *name, void *context)
-{
-    const struct environment *environment = context;
-    for (size_t i = environment->count; i > 0; i--)
-        if (strcmp(environment->items[i - 1].name, name) == 0)
-            return environment->items[i - 1].value;
-    return NULL;
-}
-
-static void environment_set(struct environment *environment, const char *name, const char *value)
-{
-    for (size_t i = 0; i < environment->count; i++)
-        if (strcmp(environment->items[i].name, name) == 0) {
-            environment->items[i].value = keep(environment->podspec, value);
-            return;
-        }
-    environment->items[environment->count].name = keep(environment->podspec, name);
-    environment->items[environment->count++].value = keep(environment->podspec, value);
-}
-
-static const char *expand(struct environment *environment, const char *text)
-{
-    struct buf expanded;
-    buf_init(&expanded, EXPANDED_BYTES_MAX);
-    spec_expand(text, environment_get, environment, &expanded);
-    environment->too_large = environment->too_large || expanded.overflowed ||
-                             environment->podspec->arena.used_bytes > ENVIRONMENT_BYTES_MAX;
-    const char *kept =
-        environment->too_large ? "" : keep(environment->podspec, buf_text(&expanded));
-    buf_fini(&expanded);
-    return kept;
-}
-
-static const char *or_empty(const char *text)
-{
-    return text != NULL ? text : "";
-}
-
-static const char *env_value(struct agent *agent, struct environment *environment,
-                             const struct spec_env *env)
-{
-    struct podspec *podspec = environment->podspec;
-    char address[ADDRESS_TEXT_BYTES_MAX];
-    switch (env->source) {
-    case SPEC_ENV_VALUE:
-        return expand(environment, env->value);
-    case SPEC_ENV_POD_NAME:
-        return podspec->pod.name;
-    case SPEC_ENV_POD_NAMESPACE:
-        return podspec->spec.namespace_name;
-    case SPEC_ENV_POD_UID:
-        return podspec->uid;
-    case SPEC_ENV_POD_LABEL:
-        return or_empty(spec_pairs_get(&podspec->spec.labels, env->value));
-    case SPEC_ENV_POD_ANNOTATION:
-        return or_empty(spec_pairs_get(&podspec->spec.annotations, env->value));
-    case SPEC_ENV_NODE_NAME:
-        return agent->name;
-    case SPEC_ENV_SERVICE_ACCOUNT:
-        return podspec->spec.service_account;
-    case SPEC_ENV_POD_IP:
-        if (!podspec->spec.host_network)
-            return RUNTIME_ENV_POD_IP;
-        break;
-    case SPEC_ENV_HOST_IP:
-        break;
-    }
-    (void)address_format(&agent->advertise, address);
-    *strrchr(address, ':') = '\0';
-    return keep(podspec, address);
-}
-
-static void build_env(struct agent *agent, struct podspec *podspec,
-                      const struct spec_container *spec, const struct image *image,
-                      struct runtime_container *container, struct environment *environment)
-{
-    *environment = (struct environment){
-        .podspec = podspec,
-        .items = arena_alloc(&podspec->arena, image->config.env.count + spec->env_count + 1,
-                             sizeof(struct runtime_env)),
-    };
-    for (size_t i = 0; i < image->config.env.count; i++) {
-        const char *equals = strchr(image->config.env.items[i], '=');
-        if (equals == NULL)
-            continue;
-        char *name =
-            mem_strndup(image->config.env.items[i], (size_t)(equals - image->config.env.items[i]));
-        environment_set(environment, name, equals + 1);
-        mem_free(name);
-    }
-    for (size_t i = 0; i < spec->env_count; i++)
-        environment_set(environment, spec->env[i].name,
-                        env_value(agent, environment, &spec->env[i]));
-    container->env = environment->items;
-    container->env_count = environment->count;
-}
-
-/* ---- command: as Kubernetes reads command and args beside the image's entrypoint and cmd */
-
-static int build_argv(struct podspec *podspec, const struct spec_container *spec,
-                      const struct image *image, struct runtime_container *container,
-                      struct environment *environment, struct error *error)
-{
-    const struct image_texts *entrypoint = &image->config.entrypoint;
-    const struct image_texts *command = &image->config.command;
-    size_t count_max =
-        spec->command.count + spec->args.count + entrypoint->count + command->count + 1;
-    const char **argv = arena_alloc(&podspec->arena, count_max, sizeof(*argv));
-    size_t count = 0;
-    for (size_t i = 0; i < spec->command.count; i++)
-        argv[count++] = expand(environment, spec->command.items[i]);
-    for (size_t i = 0; i < entrypoint->count && spec->command.count == 0; i++)
-        argv[count++] = entrypoint->items[i];
-    for (size_t i = 0; i < spec->args.count; i++)
-        argv[count++] = expand(environment, spec->args.items[i]);
-    for (size_t i = 0; i < command->count && spec->command.count == 0 && spec->args.count == 0; i++)
-        argv[count++] = command->items[i];
-    if (count == 0)
-        return error_set(
-            error, ERROR_INVALID,
-            "container %s: neither the image %s nor the pod says what to run; set command",
-            spec->name, spec->image);
-    container->argv = argv;
-    container->argv_count = count;
-    return 0;
-}
-
-/* ---- the rest of a container */
+/* ---- a container */
 
 static int signal_of(const char *text)
 {
@@ -298,7 +143,7 @@ static int build_container(struct agent *agent, struct podspec *podspec,
                            const struct agent_pod *pod, const struct spec_container *spec,
                            bool init, struct runtime_container *container, struct error *error)
 {
-    struct environment environment;
+    struct podenv environment;
     const struct image *image = find_image(agent, podspec, spec, pod, error);
     if (image == NULL)
         return -1;
@@ -317,8 +162,8 @@ static int build_container(struct agent *agent, struct podspec *podspec,
                       .memory_limit_bytes = spec->resources.memory_limit_bytes},
         .stop_signal = signal_of(image->config.stop_signal),
     };
-    build_env(agent, podspec, spec, image, container, &environment);
-    if (build_argv(podspec, spec, image, container, &environment, error) < 0)
+    podenv_build(agent, podspec, spec, image, container, &environment);
+    if (podenv_argv(podspec, spec, image, container, &environment, error) < 0)
         return -1;
     if (environment.too_large)
         return error_set(error, ERROR_LIMIT,
@@ -409,7 +254,7 @@ static void build_pod(struct podspec *podspec, const struct agent_pod *pod)
     ASSERT(slash != NULL);
     podspec->pod = (struct runtime_pod){
         .id = podspec->id,
-        .name = keep(podspec, slash + 1),
+        .name = podspec_keep(podspec, slash + 1),
         .namespace_name = spec->namespace_name,
         .uid = podspec->uid,
         .hostname = spec->hostname[0] != '\0' ? spec->hostname : NULL,

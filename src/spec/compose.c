@@ -12,8 +12,7 @@
 #include "json.h"
 
 /* Looked up one by one; no manifest needs more. */
-#define ANCHORS_MAX         200
-#define KEY_SHOWN_CHARS_MAX 64
+#define ANCHORS_MAX 200
 
 struct spec_compose_anchor {
     char *name;
@@ -63,7 +62,7 @@ static int fail_parser(struct spec_composer *composer)
     return error_set(composer->error, ERROR_INVALID, "not valid YAML: %s", problem);
 }
 
-static int next_event(struct spec_composer *composer, yaml_event_t *event)
+int spec_compose_event(struct spec_composer *composer, yaml_event_t *event)
 {
     return yaml_parser_parse(&composer->parser, event) ? 0 : fail_parser(composer);
 }
@@ -152,26 +151,24 @@ static int compose_scalar(struct spec_composer *composer, const yaml_event_t *ev
 static int compose_node(struct spec_composer *composer, const yaml_event_t *event, uint32_t depth,
                         struct spec_compose_value *ret_value);
 
-/* Reads one event and the value that begins with it; `ret_value` may be set even on failure. */
-static int compose_next(struct spec_composer *composer, uint32_t depth,
-                        struct spec_compose_value *ret_value)
+int spec_compose_next(struct spec_composer *composer, uint32_t depth,
+                      struct spec_compose_value *ret_value)
 {
     yaml_event_t event;
-    if (next_event(composer, &event) != 0)
+    if (spec_compose_event(composer, &event) != 0)
         return -1;
     int composed = compose_node(composer, &event, depth, ret_value);
     yaml_event_delete(&event);
     return composed;
 }
 
-static void open_push(struct spec_composer *composer, struct spec_position_child child)
+void spec_compose_open(struct spec_composer *composer, struct spec_position_child child)
 {
     MEM_GROW(composer->open, composer->open_count, composer->open_capacity);
     composer->open[composer->open_count++] = child;
 }
 
-/* Moves the children gathered since `base` under `node`. */
-static void close_collection(struct spec_composer *composer, uint32_t node, size_t base)
+void spec_compose_close(struct spec_composer *composer, uint32_t node, size_t base)
 {
     struct spec_positions *positions = composer->positions;
     size_t count = composer->open_count - base;
@@ -192,11 +189,11 @@ static int compose_sequence(struct spec_composer *composer, uint32_t depth, uint
     size_t base = composer->open_count;
     for (;;) {
         yaml_event_t event;
-        if (next_event(composer, &event) != 0)
+        if (spec_compose_event(composer, &event) != 0)
             return -1;
         if (event.type == YAML_SEQUENCE_END_EVENT) {
             yaml_event_delete(&event);
-            close_collection(composer, node, base);
+            spec_compose_close(composer, node, base);
             return 0;
         }
         struct spec_compose_value item = {0};
@@ -208,141 +205,8 @@ static int compose_sequence(struct spec_composer *composer, uint32_t depth, uint
             return -1;
         }
         spec_json_push(array, item.json);
-        open_push(composer, (struct spec_position_child){.at = at, .node = item.node});
+        spec_compose_open(composer, (struct spec_position_child){.at = at, .node = item.node});
     }
-}
-
-/* One mapping while it is being read. */
-struct mapping {
-    json_t *object;
-    size_t base; /* of its children in composer->open */
-    uint32_t depth;
-    struct spec_compose_value merge; /* of "<<"; json NULL: none */
-    yaml_mark_t merge_mark;
-};
-
-static int fail_duplicate(struct spec_composer *composer, const struct mapping *mapping,
-                          yaml_mark_t mark, const char *key)
-{
-    size_t line_first = mapping->merge_mark.line + 1; /* when it is "<<" */
-    for (size_t i = mapping->base; i < composer->open_count; i++)
-        if (strcmp(composer->open[i].key, key) == 0)
-            line_first = composer->open[i].at.line;
-    composer->failed_at = spec_compose_position(mark);
-    return error_set(composer->error, ERROR_INVALID,
-                     "the key \"%.*s\" is given twice, first in line %zu", KEY_SHOWN_CHARS_MAX, key,
-                     line_first);
-}
-
-static int check_keys(struct spec_composer *composer, const struct mapping *mapping,
-                      yaml_mark_t mark)
-{
-    if (json_object_size(mapping->object) < composer->limits->keys_max)
-        return 0;
-    composer->failed_at = spec_compose_position(mark);
-    return error_set(composer->error, ERROR_LIMIT, "more than %u keys in one map",
-                     composer->limits->keys_max);
-}
-
-static int member_add(struct spec_composer *composer, struct mapping *mapping, yaml_mark_t mark,
-                      const char *key, bool is_merge)
-{
-    if (is_merge ? mapping->merge.json != NULL : json_object_get(mapping->object, key) != NULL)
-        return fail_duplicate(composer, mapping, mark, key);
-    if (check_keys(composer, mapping, mark) != 0)
-        return -1;
-    struct spec_compose_value value = {0};
-    if (compose_next(composer, mapping->depth, &value) != 0) {
-        json_decref(value.json);
-        return -1;
-    }
-    if (is_merge) {
-        mapping->merge = value;
-        mapping->merge_mark = mark;
-        return 0;
-    }
-    spec_json_put(mapping->object, key, value.json);
-    struct spec_arena *keys = &composer->positions->keys;
-    open_push(composer, (struct spec_position_child){.key = spec_arena_text(keys, key, strlen(key)),
-                                                     .at = spec_compose_position(mark),
-                                                     .node = value.node});
-    return 0;
-}
-
-static int merge_one(struct spec_composer *composer, struct mapping *mapping, json_t *source,
-                     uint32_t source_node)
-{
-    const struct spec_position_node *node = &composer->positions->nodes[source_node];
-    if (!json_is_object(source))
-        return spec_compose_fail(
-            composer, mapping->merge_mark, ERROR_INVALID,
-            "<< must be followed by a map, an alias of one, or a list of these");
-    for (uint32_t i = 0; i < node->children_count; i++) {
-        struct spec_position_child child = composer->positions->children[node->children_first + i];
-        if (json_object_get(mapping->object, child.key) != NULL)
-            continue;
-        const struct spec_position_node *cost = &composer->positions->nodes[child.node];
-        if (spec_compose_charge(composer, mapping->merge_mark, cost->nodes_count,
-                                cost->text_bytes + strlen(child.key)) != 0)
-            return -1;
-        if (check_keys(composer, mapping, mapping->merge_mark) != 0)
-            return -1;
-        spec_json_put(mapping->object, child.key, json_incref(json_object_get(source, child.key)));
-        open_push(composer, child);
-    }
-    return 0;
-}
-
-/* The map's own keys win over merged ones, earlier sources over later ones (yaml.org/type/merge).
- */
-static int merge(struct spec_composer *composer, struct mapping *mapping)
-{
-    json_t *source = mapping->merge.json;
-    if (source == NULL)
-        return 0;
-    if (!json_is_array(source))
-        return merge_one(composer, mapping, source, mapping->merge.node);
-    for (size_t i = 0; i < json_array_size(source); i++) {
-        const struct spec_position_child *item =
-            spec_positions_child(composer->positions, mapping->merge.node, NULL, i);
-        ASSERT(item != NULL);
-        if (merge_one(composer, mapping, json_array_get(source, i), item->node) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int compose_mapping(struct spec_composer *composer, uint32_t depth, uint32_t node,
-                           json_t *object)
-{
-    struct mapping mapping = {
-        .object = object, .base = composer->open_count, .depth = depth, .merge = {.json = NULL}};
-    int result;
-    for (;;) {
-        yaml_event_t event;
-        if ((result = next_event(composer, &event)) != 0)
-            break;
-        if (event.type == YAML_MAPPING_END_EVENT) {
-            yaml_event_delete(&event);
-            result = merge(composer, &mapping);
-            break;
-        }
-        char *key = NULL;
-        result = spec_compose_key(composer, &event, &key);
-        if (result == 0) {
-            bool is_merge =
-                strcmp(key, "<<") == 0 && event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-            result = member_add(composer, &mapping, event.start_mark, key, is_merge);
-        }
-        mem_free(key);
-        yaml_event_delete(&event);
-        if (result != 0)
-            break;
-    }
-    json_decref(mapping.merge.json);
-    if (result == 0)
-        close_collection(composer, node, mapping.base);
-    return result;
 }
 
 static int check_collection_tag(struct spec_composer *composer, yaml_mark_t mark,
@@ -372,7 +236,7 @@ static int compose_collection(struct spec_composer *composer, const yaml_event_t
         spec_positions_add(composer->positions, spec_compose_position(event->start_mark));
     ret_value->node = node;
     ret_value->json = spec_json_made(mapping ? json_object() : json_array());
-    int composed = mapping ? compose_mapping(composer, depth + 1, node, ret_value->json)
+    int composed = mapping ? spec_compose_mapping(composer, depth + 1, node, ret_value->json)
                            : compose_sequence(composer, depth + 1, node, ret_value->json);
     composer->positions->nodes[node].nodes_count = composer->nodes_count - nodes_before;
     composer->positions->nodes[node].text_bytes = composer->text_bytes - bytes_before;
@@ -444,7 +308,7 @@ int spec_composer_next(struct spec_composer *composer, struct spec_compose_value
     *ret_value = (struct spec_compose_value){.json = NULL};
     for (;;) {
         yaml_event_t event;
-        if (next_event(composer, &event) != 0)
+        if (spec_compose_event(composer, &event) != 0)
             return -1;
         yaml_event_type_t type = event.type;
         int composed = 1;

@@ -38,7 +38,7 @@ void spec_composer_fini(struct spec_composer *composer); /* the positions are th
  * set. */
 int spec_composer_next(struct spec_composer *composer, struct spec_compose_value *ret_value);
 
-/* --- between compose.c and compose_scalar.c --- */
+/* --- between compose.c, compose_mapping.c and compose_scalar.c --- */
 
 struct spec_position spec_compose_position(yaml_mark_t mark);
 int spec_compose_fail(struct spec_composer *composer, yaml_mark_t mark, enum error_code code,
@@ -46,6 +46,18 @@ int spec_compose_fail(struct spec_composer *composer, yaml_mark_t mark, enum err
 /* Counts values and text against the limits. */
 int spec_compose_charge(struct spec_composer *composer, yaml_mark_t mark, uint32_t nodes_count,
                         size_t text_bytes);
+/* The next event; freed by the caller. */
+int spec_compose_event(struct spec_composer *composer, yaml_event_t *event);
+/* Reads one event and the value that begins with it; `ret_value` may be set even on failure. */
+int spec_compose_next(struct spec_composer *composer, uint32_t depth,
+                      struct spec_compose_value *ret_value);
+/* A child of the collection that is being read. */
+void spec_compose_open(struct spec_composer *composer, struct spec_position_child child);
+/* Moves the children gathered since `base` under `node`. */
+void spec_compose_close(struct spec_composer *composer, uint32_t node, size_t base);
+/* What follows the begin of a map, up to its end. */
+int spec_compose_mapping(struct spec_composer *composer, uint32_t depth, uint32_t node,
+                         json_t *object);
 /* Whether `tag` is the core tag of that name, such as "int". */
 bool spec_compose_tag_is(const char *tag, const char *name);
 int spec_compose_scalar_json(struct spec_composer *composer, const yaml_event_t *event,

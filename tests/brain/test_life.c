@@ -101,7 +101,7 @@ END_TEST
 /* To wake up is most of what an agent at rest costs: a probe wakes two, for the ping and for the
  * ack, and nothing else is worth a wake-up of its own. Eight members probe twice a second, but for
  * each eighth round. Mutations, each seen to fail: probe_woken() does nothing; may_leave_out_next()
- * is false; swim_sync_deadline() is sync_boot_ms. */
+ * is false; rounds_deadline() is sync_boot_ms. */
 START_TEST(who_is_at_rest_is_seldom_woken)
 {
     const uint64_t seconds = 60;
@@ -121,7 +121,7 @@ START_TEST(who_is_at_rest_is_seldom_woken)
 END_TEST
 
 /* Clients are let in and healing begins when an agent knows what the others know. Mutation (5,210
- * ms): swim_sync_with() does not ask; then who has all must wait until it is somebody's turn. */
+ * ms): rounds_sync_with() does not ask; then who has all must wait until it is somebody's turn. */
 START_TEST(who_has_come_and_has_everything_is_told_so)
 {
     uint64_t longest_ms = 0;
