@@ -335,6 +335,7 @@ struct brain_stats {
     uint64_t anti_entropy_rounds, anti_entropy_equal, anti_entropy_repairs;
     uint64_t objects, claims, declines, tombstones, versions, conflicts_lost;
     uint64_t records_bytes;                      /* of all that is replicated, encoded */
+    uint64_t workload_looks;                     /* at a workload of which something changed */
     uint64_t writes_unpersisted, replies_queued; /* what waits for the disk */
     bool holding;                                /* isolation guard */
     uint64_t digest_root;                        /* equal on peers that agree */

@@ -51,6 +51,7 @@ static const struct account accounts[] = {
     GAUGE(declines, "declines", "Refusals of slots held."),
     GAUGE(records_bytes, "recordsBytes", "Bytes of all that is replicated."),
     COUNTER(conflicts_lost, "conflictsLost", "Concurrent writes that lost."),
+    COUNTER(workload_looks, "workloadLooks", "Times that a workload was looked at anew."),
     GAUGE(writes_unpersisted, "writesUnpersisted", "Writes that are not on disk yet."),
     GAUGE(replies_queued, "repliesQueued", "Clients that wait for the disk."),
 };

@@ -193,6 +193,7 @@ void brain_stats(const struct brain *brain, struct brain_stats *ret_stats)
     ret_stats->versions_ahead_refused = brain->clocks.versions_refused;
     copy_store_stats(brain, ret_stats);
     swim_stats(brain, ret_stats);
+    ret_stats->workload_looks = control_looks(brain->control);
     ret_stats->writes_unpersisted = brain->persist_sequence - brain->persisted_sequence;
     ret_stats->replies_queued = brain->replies_count;
 }

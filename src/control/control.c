@@ -214,9 +214,9 @@ const struct place_ledger *control_ledger(const struct control *control)
     return &control->ledger;
 }
 
-size_t control_pods_count(const struct control *control)
+uint64_t control_looks(const struct control *control)
 {
-    return control->pods_count;
+    return control->looks_count;
 }
 
 void control_validate(const struct control *control, const struct control_view *view)

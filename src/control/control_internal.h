@@ -118,6 +118,7 @@ struct control {
     struct control_pods pods;
     size_t pods_count;
     uint64_t pods_made_count;
+    uint64_t looks_count; /* at workloads */
     bool ledger_changed;
     struct control_waiting waiting; /* pods whose claims are on their way to the disk, in order */
     bool disk_missed;               /* something was left undone because the disk is stuck */

@@ -293,6 +293,7 @@ static bool is_settled(const struct control_workload *workload, const struct slo
 void workload_evaluate(const struct scene *scene, struct control_workload *workload)
 {
     workload->settled = false;
+    scene->control->looks_count++;
     workload_refresh(scene->view, workload);
     note_healing(scene, workload);
     stop_unwanted(scene, workload);

@@ -18,6 +18,24 @@ class Ended(Exception):
     """An agent is gone that nobody killed."""
 
 
+def cpu_s(pid):
+    """Processor time that all threads of a process used so far."""
+    total_ns = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+            total_ns += int(file.read().split()[0])
+    return total_ns / 1e9
+
+
+def wakes(pid):
+    """How often they went to sleep so far, each time to be woken."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as file:
+            total += int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", file.read(), re.M).group(1))
+    return total
+
+
 class Machine:
     """One machine and its agent, which has the machine's name; `process` is the nsenter whose child is the agent."""
 
@@ -273,13 +291,6 @@ class Fleet:
                               "--probability", f"{percent / 100:.4f}", "-j", "DROP")
 
     # ---- what they cost
-
-    def cpu_s(self, machine):
-        total_ns = 0
-        for task in os.listdir(f"/proc/{machine.agent_pid}/task"):
-            with open(f"/proc/{machine.agent_pid}/task/{task}/schedstat", encoding="ascii") as file:
-                total_ns += int(file.read().split()[0])
-        return total_ns / 1e9
 
     def rss_mib(self, machine):
         with open(f"/proc/{machine.agent_pid}/status", encoding="ascii") as file:

@@ -4,7 +4,11 @@ import os
 import random
 import signal
 import statistics
+import subprocess
+import sys
 import time
+
+import fleet as fleets
 
 NEVER = float("inf")
 
@@ -253,17 +257,39 @@ def storm(bench):
     yield Row("RSS with what the updates left", [fleet.rss_mib(machine) for machine in fleet.machines], "<= 25", "MiB")
 
 
+class _Sleeper:
+    """A program that only sleeps, five times a second: what being woken costs on this machine, now."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([sys.executable, "-c", "import time\nwhile True: time.sleep(0.2)"])
+        time.sleep(1)
+        self.cpu_s, self.wakes = fleets.cpu_s(self.process.pid), fleets.wakes(self.process.pid)
+
+    def end(self):
+        """Seconds of processor time a wake-up."""
+        cpu_s, wakes = fleets.cpu_s(self.process.pid) - self.cpu_s, fleets.wakes(self.process.pid) - self.wakes
+        self.process.kill()
+        self.process.wait()
+        return cpu_s / max(1, wakes)
+
+
 def idle(bench):
     fleet, seconds = bench.fleet, 30
+    pids = [machine.agent_pid for machine in fleet.machines]
     fleet.pass_time(45)  # who has just met asks for more: distances, views, clocks
-    cpu = [fleet.cpu_s(machine) for machine in fleet.machines]
+    sleeper = _Sleeper()
+    cpu, wakes = [fleets.cpu_s(pid) for pid in pids], [fleets.wakes(pid) for pid in pids]
     sent = [fleet.sent_bytes(machine) for machine in fleet.machines]
     since = time.monotonic()
     fleet.pass_time(seconds)
     took = time.monotonic() - since
-    cpu = [100 * (fleet.cpu_s(machine) - before) / took for machine, before in zip(fleet.machines, cpu)]
+    cpu = [100 * (fleets.cpu_s(pid) - before) / took for pid, before in zip(pids, cpu)]
+    wakes = [(fleets.wakes(pid) - before) / took for pid, before in zip(pids, wakes)]
     sent = [(fleet.sent_bytes(machine) - before) / took for machine, before in zip(fleet.machines, sent)]
+    empty_s = sleeper.end()
     yield Row("idle: processor", cpu, "<= 0.03", "%")
+    yield Row("  a program that does nothing, woken as often", [100 * empty_s * count for count in wakes], "", "%")
+    yield Row("  woken", wakes, "", "a second")
     yield Row("idle: RSS", [fleet.rss_mib(machine) for machine in fleet.machines], "<= 4", "MiB")
     yield Row("idle: sent", sent, "<= 450", "B/s")
 

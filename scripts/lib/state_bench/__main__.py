@@ -283,15 +283,6 @@ def faults(town, table):
             lambda victims: town.signal(victims, signal.SIGCONT))
 
 
-def cpu_seconds(pid):
-    """Of all its threads."""
-    total_ns = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
-            total_ns += int(file.read().split()[0])
-    return total_ns / 1e9
-
-
 def join_late(town, table):
     town.prepare([town.late], town.shoal.command())
     first = town.measured[0]
@@ -305,7 +296,7 @@ def join_late(town, table):
             break
         town.pass_time(0.02)
     table.add("a fresh agent: from its start to the digest of the others", seconds_of(took), "<= 3 s")
-    table.add("  processor time that it used until then", seconds_of(cpu_seconds(town.late.agent_pid)))
+    table.add("  processor time that it used until then", seconds_of(fleets.cpu_s(town.late.agent_pid)))
     table.add("  its RSS", f"{town.rss_mib(town.late):.1f} MiB")
 
 

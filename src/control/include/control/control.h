@@ -119,7 +119,8 @@ bool control_has_work(const struct control *control, boot_ms_t now_boot_ms);
 boot_ms_t control_deadline(const struct control *control);
 
 const struct place_ledger *control_ledger(const struct control *control);
-size_t control_pods_count(const struct control *control);
+/* How often it looked at a workload. */
+uint64_t control_looks(const struct control *control);
 /* Stops all pods (leave). */
 void control_stop_all(struct control *control, const struct control_view *view,
                       const struct control_output *output);
