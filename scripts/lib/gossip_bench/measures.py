@@ -258,18 +258,20 @@ def storm(bench):
 
 
 class _Sleeper:
-    """A program that only sleeps, five times a second: what being woken costs on this machine, now."""
+    """A Python loop that only sleeps, five times a second: what being woken costs on this machine, now."""
 
-    def __init__(self):
+    def __enter__(self):
         self.process = subprocess.Popen([sys.executable, "-c", "import time\nwhile True: time.sleep(0.2)"])
         time.sleep(1)
         self.cpu_s, self.wakes = fleets.cpu_s(self.process.pid), fleets.wakes(self.process.pid)
+        return self
 
-    def end(self):
-        """Seconds of processor time a wake-up."""
-        cpu_s, wakes = fleets.cpu_s(self.process.pid) - self.cpu_s, fleets.wakes(self.process.pid) - self.wakes
+    def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+
+    def cpu_s_a_wake(self):
+        cpu_s, wakes = fleets.cpu_s(self.process.pid) - self.cpu_s, fleets.wakes(self.process.pid) - self.wakes
         return cpu_s / max(1, wakes)
 
 
@@ -277,18 +279,18 @@ def idle(bench):
     fleet, seconds = bench.fleet, 30
     pids = [machine.agent_pid for machine in fleet.machines]
     fleet.pass_time(45)  # who has just met asks for more: distances, views, clocks
-    sleeper = _Sleeper()
-    cpu, wakes = [fleets.cpu_s(pid) for pid in pids], [fleets.wakes(pid) for pid in pids]
-    sent = [fleet.sent_bytes(machine) for machine in fleet.machines]
-    since = time.monotonic()
-    fleet.pass_time(seconds)
-    took = time.monotonic() - since
-    cpu = [100 * (fleets.cpu_s(pid) - before) / took for pid, before in zip(pids, cpu)]
-    wakes = [(fleets.wakes(pid) - before) / took for pid, before in zip(pids, wakes)]
-    sent = [(fleet.sent_bytes(machine) - before) / took for machine, before in zip(fleet.machines, sent)]
-    empty_s = sleeper.end()
+    with _Sleeper() as sleeper:
+        cpu, wakes = [fleets.cpu_s(pid) for pid in pids], [fleets.wakes(pid) for pid in pids]
+        sent = [fleet.sent_bytes(machine) for machine in fleet.machines]
+        since = time.monotonic()
+        fleet.pass_time(seconds)
+        took = time.monotonic() - since
+        cpu = [100 * (fleets.cpu_s(pid) - before) / took for pid, before in zip(pids, cpu)]
+        wakes = [(fleets.wakes(pid) - before) / took for pid, before in zip(pids, wakes)]
+        sent = [(fleet.sent_bytes(machine) - before) / took for machine, before in zip(fleet.machines, sent)]
+        empty_s = sleeper.cpu_s_a_wake()
     yield Row("idle: processor", cpu, "<= 0.03", "%")
-    yield Row("  a program that does nothing, woken as often", [100 * empty_s * count for count in wakes], "", "%")
+    yield Row("  a program that only sleeps, woken as often", [100 * empty_s * count for count in wakes], "", "%")
     yield Row("  woken", wakes, "", "a second")
     yield Row("idle: RSS", [fleet.rss_mib(machine) for machine in fleet.machines], "<= 4", "MiB")
     yield Row("idle: sent", sent, "<= 450", "B/s")
