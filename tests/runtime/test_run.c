@@ -142,12 +142,11 @@ START_TEST(containers_of_a_pod)
         "while ! test -e /var/disk/ready; do sleep 0.01; done; cat /var/memory/word "
         "/dev/shm/shared; "
         "test -e /tmp/private || echo private; ps | grep -c '[s]leep 77' ; hostname; "
-        "nc 127.0.0.1 8888"};
+        "until nc 127.0.0.1 8888; do sleep 0.05; done"};
     struct rig_spec spec;
-    rig_script(
-        &rig, &spec, 1,
-        "echo word > /var/memory/word; echo shared > /dev/shm/shared; touch /tmp/private; "
-        "(echo over the loopback | nc -l -p 8888) & sleep 0.1; touch /var/disk/ready; sleep 77");
+    rig_script(&rig, &spec, 1,
+               "echo word > /var/memory/word; echo shared > /dev/shm/shared; touch /tmp/private; "
+               "(echo over the loopback | nc -l -p 8888) & touch /var/disk/ready; sleep 77");
     spec.pod.volumes = volumes;
     spec.pod.volumes_count = 2;
     spec.pod.containers_count = 2;
@@ -174,7 +173,7 @@ START_TEST(shared_process_namespace)
 {
     static const char *const second[] = {
         "/bin/sh", "-c",
-        "until ps -o args | grep -q '[s]leep 77'; do sleep 0.05; done; "
+        "until ps -o args | grep -q '^sleep 77'; do sleep 0.05; done; "
         "ps -o comm; ls /proc/1/root; kill -9 1; echo $?"};
     struct rig_spec spec;
     rig_script(&rig, &spec, 1, "sleep 0.1; sleep 77");
