@@ -171,12 +171,19 @@ END_TEST
 /* --- probes
  * --------------------------------------------------------------------------------------------- */
 
+/* The container's shell does at a signal what its trap says. */
+static void signal_main(int signal)
+{
+    ck_assert_int_eq(kill(rig_pod(&rig, 1)->containers[0].pid, signal), 0);
+}
+
 START_TEST(readiness_follows_the_probe)
 {
     static const char *const check[] = {"/bin/test", "-e", "/tmp/ready"};
     struct rig_spec spec;
     rig_script(&rig, &spec, 1,
-               "sleep 0.2; touch /tmp/ready; sleep 0.5; rm /tmp/ready; echo removed; sleep 77");
+               "trap 'touch /tmp/ready' USR1; trap 'rm /tmp/ready' USR2; echo up; "
+               "while :; do sleep 0.02; done");
     spec.containers[0].readiness_probe = (struct runtime_probe){
         .action = {.kind = RUNTIME_ACTION_EXEC, .argv = check, .argv_count = 3},
         .period_ms = 20,
@@ -184,8 +191,11 @@ START_TEST(readiness_follows_the_probe)
         .failure_threshold = 2};
     rig_start(&rig, &spec);
     rig_wait_running(&rig, 1);
+    rig_wait_log(&rig, 1, "up");
     ck_assert(!rig_pod(&rig, 1)->status.ready);
+    signal_main(SIGUSR1);
     wait_ready(1);
+    signal_main(SIGUSR2);
     while (rig_pod(&rig, 1)->status.ready)
         uv_run(&rig.loop, UV_RUN_ONCE);
     ck_assert_uint_eq(rig_pod(&rig, 1)->containers[0].restart_count, 0);
@@ -215,7 +225,8 @@ START_TEST(a_startup_probe_holds_the_others_back)
     static const char *const started[] = {"/bin/test", "-e", "/tmp/started"};
     static const char *const alive[] = {"/bin/test", "-e", "/tmp/started"};
     struct rig_spec spec;
-    rig_script(&rig, &spec, 1, "sleep 0.5; touch /tmp/started; sleep 77");
+    rig_script(&rig, &spec, 1,
+               "trap 'touch /tmp/started' USR1; echo up; while :; do sleep 0.02; done");
     spec.pod.restart_policy = RUNTIME_RESTART_ALWAYS;
     spec.containers[0].startup_probe = (struct runtime_probe){
         .action = {.kind = RUNTIME_ACTION_EXEC, .argv = started, .argv_count = 3},
@@ -229,7 +240,9 @@ START_TEST(a_startup_probe_holds_the_others_back)
         .failure_threshold = 1};
     rig_start(&rig, &spec);
     rig_wait_running(&rig, 1);
+    rig_wait_log(&rig, 1, "up");
     ck_assert(!rig_pod(&rig, 1)->containers[0].started);
+    signal_main(SIGUSR1);
     wait_ready(1);
     ck_assert(rig_pod(&rig, 1)->containers[0].started);
     ck_assert_uint_eq(rig_pod(&rig, 1)->containers[0].restart_count, 0);
