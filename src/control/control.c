@@ -19,10 +19,10 @@ struct control *control_new(const struct control_config *config)
     control->config = *config;
     control->config.capacity = (struct wire_resources){.pods = 0}; /* the ledger has its own copy */
     control->ledger_changed = true;
-    control->rest_boot_ms = BOOT_MS_NEVER;
     prng_seed(&control->prng, config->seed);
     place_ledger_init(&control->ledger, &config->capacity);
     RB_INIT(&control->workloads);
+    TAILQ_INIT(&control->decoded);
     RB_INIT(&control->names);
     RB_INIT(&control->due);
     RB_INIT(&control->pods);
@@ -132,7 +132,7 @@ void control_offered(struct control *control, const struct control_view *view,
     struct control_workload *workload = workload_find(control, offer->slot.workload_uid);
     if (workload == NULL || view->leaving)
         return; /* the peer goes on by itself after OFFER_RETRY_MS */
-    workload_refresh(view, workload);
+    workload_refresh(&scene, workload);
     const struct control_member *self = member_of(view, control->config.node);
     struct occupancy occupancy = {.ordinal = offer->slot.ordinal};
     if (workload->deleted || !workload->spec_valid ||
@@ -192,7 +192,6 @@ void control_run(struct control *control, const struct control_view *view,
             workload_free(control, workload);
         }
     }
-    workloads_rest(control, view->now.boot_ms);
     pods_status_flush(&scene);
 }
 
@@ -205,8 +204,7 @@ bool control_has_work(const struct control *control, boot_ms_t now_boot_ms)
 boot_ms_t control_deadline(const struct control *control)
 {
     const struct control_workload *workload = workloads_next_due(control);
-    boot_ms_t due_boot_ms = workload == NULL ? BOOT_MS_NEVER : workload->due_boot_ms;
-    return due_boot_ms < control->rest_boot_ms ? due_boot_ms : control->rest_boot_ms;
+    return workload == NULL ? BOOT_MS_NEVER : workload->due_boot_ms;
 }
 
 const struct place_ledger *control_ledger(const struct control *control)

@@ -34,9 +34,8 @@
 /* Replicas of one workload; a larger number is a reason for `describe`, not a reason to fall over.
  */
 #define SLOTS_MAX 10000
-/* What is settled keeps its decoded spec for so long: about half a kilobyte, of thousands of
- * workloads that mostly rest. */
-#define SPEC_REST_MS 10000
+/* Decoded specs in memory: half a kilobyte each, of thousands of workloads that mostly rest. */
+#define SPECS_DECODED_MAX 256
 
 /* 4 bytes: there may be 100,000 of them. */
 struct control_slot {
@@ -71,9 +70,9 @@ struct control_workload {
     bool spec_valid;
     bool settled; /* one pod of the current template in each slot: nothing to do till claims change
                    */
-    uint64_t template_hash;     /* of the spec */
-    struct spec_workload *spec; /* NULL: not valid, or let go (workloads_rest) */
-    boot_ms_t settled_boot_ms;  /* when it was last looked at and was */
+    uint64_t template_hash;                /* of the spec */
+    struct spec_workload *spec;            /* NULL: not valid, or let go (workload_refresh) */
+    TAILQ_ENTRY(control_workload) decoded; /* while it has a spec */
     struct control_slot *slots;
     uint32_t slots_count;
     uint32_t slots_made_count;       /* slots in memory: the most that there ever were */
@@ -105,6 +104,7 @@ struct control_pod {
 RB_HEAD(control_workloads, control_workload);
 RB_HEAD(control_names, control_workload);
 RB_HEAD(control_due, control_workload);
+TAILQ_HEAD(control_decoded, control_workload);
 TAILQ_HEAD(control_waiting, control_pod);
 RB_HEAD(control_pods, control_pod);
 
@@ -115,6 +115,8 @@ struct control {
     struct control_workloads workloads;
     struct control_names names; /* the same, by key and uid */
     struct control_due due;
+    struct control_decoded decoded; /* the last one that was refreshed is last */
+    size_t decoded_count;
     struct control_pods pods;
     size_t pods_count;
     uint64_t pods_made_count;
@@ -124,8 +126,6 @@ struct control {
     bool disk_missed;               /* something was left undone because the disk is stuck */
     bool room_made;                 /* resources came free: pending slots are worth another try */
     boot_ms_t room_boot_ms; /* when they last did: what we declined before no longer holds */
-    boot_ms_t
-        rest_boot_ms; /* the next workloads_rest; BOOT_MS_NEVER: all specs that rest are gone */
 };
 
 static inline struct bytes text_bytes(const char *text)
@@ -200,14 +200,9 @@ struct control_workload *workload_find(const struct control *control, const uint
 struct control_workload *workload_ensure(struct control *control, const uint8_t uid[static 16],
                                          const char *key);
 void workload_free(struct control *control, struct control_workload *workload);
-/* Takes the newest version of its object; afterwards, a valid spec is there. */
-void workload_refresh(const struct control_view *view, struct control_workload *workload);
-/* It was looked at and is settled. */
-void workload_settled(struct control *control, struct control_workload *workload,
-                      boot_ms_t now_boot_ms);
-/* Lets go the specs of what has been settled for SPEC_REST_MS: they are decoded again when they are
- * wanted. */
-void workloads_rest(struct control *control, boot_ms_t now_boot_ms);
+/* Takes the newest version of its object; afterwards a valid spec is there, until
+ * SPECS_DECODED_MAX others were refreshed. */
+void workload_refresh(const struct scene *scene, struct control_workload *workload);
 /* At least so many slots are in memory. */
 void workload_make_slots(struct control_workload *workload, uint32_t count);
 /* Not later than `boot_ms`. */

@@ -43,7 +43,7 @@ static struct control_workload *ensure_workload_of(const struct scene *scene,
     struct control_workload *workload =
         workload_ensure(scene->control, claim->slot.workload_uid, buf_text(&key));
     buf_fini(&key);
-    workload_refresh(scene->view, workload);
+    workload_refresh(scene, workload);
     workload_due(scene->control, workload, scene->view->now.boot_ms);
     return workload;
 }

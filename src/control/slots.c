@@ -294,7 +294,7 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
 {
     workload->settled = false;
     scene->control->looks_count++;
-    workload_refresh(scene->view, workload);
+    workload_refresh(scene, workload);
     note_healing(scene, workload);
     stop_unwanted(scene, workload);
     if (workload->deleted || !workload->spec_valid)
@@ -309,8 +309,7 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
         start_matured(scene, workload, &claims[i]);
     }
     note_slots(workload, claims, scene->view->now.boot_ms);
-    if (is_settled(workload, claims))
-        workload_settled(scene->control, workload, scene->view->now.boot_ms);
+    workload->settled = is_settled(workload, claims);
     const struct rollout rollout = rollout_of(workload, claims);
     note_turns(workload, &rollout, claims);
     rollout_advance(scene, workload, &rollout, claims);

@@ -100,10 +100,12 @@ struct control_workload *workload_ensure(struct control *control, const uint8_t 
     return workload;
 }
 
-static void spec_let_go(struct control_workload *workload)
+static void spec_let_go(struct control *control, struct control_workload *workload)
 {
     if (workload->spec == NULL)
         return;
+    TAILQ_REMOVE(&control->decoded, workload, decoded);
+    control->decoded_count--;
     spec_workload_fini(workload->spec);
     mem_free(workload->spec);
     workload->spec = NULL;
@@ -115,7 +117,7 @@ void workload_free(struct control *control, struct control_workload *workload)
     RB_REMOVE(control_workloads, &control->workloads, workload);
     RB_REMOVE(control_names, &control->names, workload);
     RB_REMOVE(control_due, &control->due, workload);
-    spec_let_go(workload);
+    spec_let_go(control, workload);
     mem_free(workload->slots);
     mem_free(workload->vacant_since_boot_ms);
     mem_free(workload->pasts);
@@ -153,16 +155,21 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
     workload->slots_count = slots_count;
 }
 
-static void decode_spec(struct control_workload *workload, struct bytes body)
+/* The one that was not refreshed for longest makes room. */
+static void decode_spec(struct control *control, struct control_workload *workload,
+                        struct bytes body)
 {
     struct error error = ERROR_INIT;
     struct spec_workload spec;
-    spec_let_go(workload);
+    spec_let_go(control, workload);
     workload->spec_valid = spec_workload_decode(body, &spec, &error) == 0;
     if (!workload->spec_valid)
         return;
     workload->spec = MEM_NEW(struct spec_workload);
     *workload->spec = spec;
+    TAILQ_INSERT_TAIL(&control->decoded, workload, decoded);
+    if (++control->decoded_count > SPECS_DECODED_MAX)
+        spec_let_go(control, TAILQ_FIRST(&control->decoded));
     workload->template_hash = spec.template_hash;
 }
 
@@ -172,24 +179,10 @@ static bool is_known(const struct control_workload *workload, const struct wire_
     return version->hlc == workload->hlc && version->node == workload->writer;
 }
 
-/* A UID that is not current under a name that we know was deleted or lost to another; where the
- * name itself is not known (the disk was lost), its pods go on. */
-void workload_refresh(const struct control_view *view, struct control_workload *workload)
+static void take_version(struct control *control, struct control_workload *workload,
+                         const struct store_object *object)
 {
-    const struct store_object *object = store_object_by_uid(view->store, workload->uid);
-    workload->deleted = object == NULL && store_name_known(view->store, workload->key);
-    if (object == NULL && workload->spec == NULL) {
-        workload->spec_valid = false;
-        workload->hlc = 0; /* decoded when it comes back */
-    }
-    if (object == NULL)
-        return;
-    if (is_known(workload, &object->version)) {
-        if (workload->spec_valid && workload->spec == NULL)
-            decode_spec(workload, object->body);
-        return;
-    }
-    decode_spec(workload, object->body);
+    decode_spec(control, workload, object->body);
     workload->hlc = object->version.hlc;
     workload->writer = object->version.node;
     /* The version's clock, not metadata.generation: of two concurrent edits the one that wins may
@@ -202,29 +195,24 @@ void workload_refresh(const struct control_view *view, struct control_workload *
     offers_forget(workload, NULL);
 }
 
-/* ---- what is settled rests */
-
-void workload_settled(struct control *control, struct control_workload *workload,
-                      boot_ms_t now_boot_ms)
+/* A UID that is not current under a name that we know was deleted or lost to another; where the
+ * name itself is not known (the disk was lost), its pods go on. */
+void workload_refresh(const struct scene *scene, struct control_workload *workload)
 {
-    workload->settled = true;
-    workload->settled_boot_ms = now_boot_ms;
-    if (control->rest_boot_ms == BOOT_MS_NEVER)
-        control->rest_boot_ms = now_boot_ms + SPEC_REST_MS;
-}
-
-void workloads_rest(struct control *control, boot_ms_t now_boot_ms)
-{
-    struct control_workload *workload = NULL;
-    if (now_boot_ms < control->rest_boot_ms)
-        return;
-    control->rest_boot_ms = BOOT_MS_NEVER;
-    RB_FOREACH (workload, control_workloads, &control->workloads) {
-        if (!workload->settled || workload->spec == NULL)
-            continue;
-        if (now_boot_ms >= workload->settled_boot_ms + SPEC_REST_MS)
-            spec_let_go(workload);
-        else
-            control->rest_boot_ms = now_boot_ms + SPEC_REST_MS;
+    struct control *control = scene->control;
+    const struct store *store = scene->view->store;
+    const struct store_object *object = store_object_by_uid(store, workload->uid);
+    workload->deleted = object == NULL && store_name_known(store, workload->key);
+    if (object == NULL) {
+        spec_let_go(control, workload);
+        workload->spec_valid = false;
+        workload->hlc = 0; /* taken again when it comes back */
+    } else if (!is_known(workload, &object->version)) {
+        take_version(control, workload, object);
+    } else if (workload->spec != NULL) {
+        TAILQ_REMOVE(&control->decoded, workload, decoded);
+        TAILQ_INSERT_TAIL(&control->decoded, workload, decoded);
+    } else if (workload->spec_valid) {
+        decode_spec(control, workload, object->body);
     }
 }

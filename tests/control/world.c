@@ -350,13 +350,13 @@ void world_restart(struct world *world, size_t index, bool adopt,
 
 /* ---- users */
 
-static void write_body(const struct world_spec *spec, struct buf *text)
+static void write_body(const char *name, const struct world_spec *spec, struct buf *text)
 {
     buf_printf(
         text,
-        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w\"},"
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"%s\"},"
         "\"spec\":{\"replicas\":%u,\"paused\":%s,\"selector\":{\"matchLabels\":{\"app\":\"w\"}},",
-        spec->replicas, spec->paused ? "true" : "false");
+        name, spec->replicas, spec->paused ? "true" : "false");
     if (spec->strategy != NULL)
         buf_printf(text, "\"strategy\":%s,", spec->strategy);
     buf_printf(text,
@@ -368,34 +368,50 @@ static void write_body(const struct world_spec *spec, struct buf *text)
     buf_append_text(text, "}}}]}}}}");
 }
 
-void world_apply(struct world *world, size_t at, const struct world_spec *spec)
+/* `new_uid` if there is none of the name; returns the one that it has. */
+static void apply(struct world *world, size_t at, const char *key, uint32_t new_uid,
+                  const struct world_spec *spec, uint8_t ret_uid[static 16])
 {
     struct buf text = BUF_INIT;
     struct spec_objects objects;
     struct spec_issues issues;
     struct world_node *node = &world->nodes[at];
-    write_body(spec, &text);
+    write_body(strrchr(key, '/') + 1, spec, &text);
     ck_assert_int_eq(spec_load(buf_text(&text), text.size_bytes, NULL, NULL, &objects, &issues), 0);
     struct store_request request = {
         .verb = STORE_APPLY,
-        .key = workload_key,
+        .key = key,
         .body = {(const uint8_t *)objects.items[0].canonical, objects.items[0].size_bytes},
         .spec_changed = true,
-        .new_uid = {7},
+        .new_uid = {7, (uint8_t)new_uid, (uint8_t)(new_uid >> 8)},
     };
     struct store_change change;
     struct error error = ERROR_INIT;
     struct port port = {.world = world, .node = node};
     ck_assert_msg(store_write(node->store, instant_of(world), &request, &change, &error) == 0, "%s",
                   error.message);
-    memcpy(world->workload_uid, change.object->uid, sizeof(world->workload_uid));
+    memcpy(ret_uid, change.object->uid, 16);
     spread(&port, &change);
-    control_object_changed(node->control, world->workload_uid, workload_key,
-                           instant_of(world).boot_ms);
-    control_submitted(node->control, world->workload_uid, instant_of(world).boot_ms);
+    control_object_changed(node->control, ret_uid, key, instant_of(world).boot_ms);
+    control_submitted(node->control, ret_uid, instant_of(world).boot_ms);
     spec_objects_fini(&objects);
     spec_issues_fini(&issues);
     buf_fini(&text);
+}
+
+void world_apply(struct world *world, size_t at, const struct world_spec *spec)
+{
+    apply(world, at, workload_key, 0, spec, world->workload_uid);
+}
+
+void world_crowd(struct world *world, size_t at, uint32_t count)
+{
+    for (uint32_t i = 1; i <= count; i++) {
+        char key[64];
+        uint8_t uid[16];
+        snprintf(key, sizeof(key), "deployments.apps/default/crowd-%u", i);
+        apply(world, at, key, i, &(struct world_spec){.image = (int)world->now_ms}, uid);
+    }
 }
 
 void world_delete(struct world *world, size_t at)
@@ -499,6 +515,15 @@ static void run_pods(struct world *world, struct world_node *node)
     }
 }
 
+static void object_changed(struct world_node *node, const struct wire_object *object,
+                           boot_ms_t now_boot_ms)
+{
+    struct buf key = BUF_INIT;
+    buf_append(&key, object->key.data, object->key.size_bytes);
+    control_object_changed(node->control, object->uid, buf_text(&key), now_boot_ms);
+    buf_fini(&key);
+}
+
 /* ---- time */
 
 static void deliver(struct world *world, struct world_node *node, struct bytes payload)
@@ -526,7 +551,7 @@ static void deliver(struct world *world, struct world_node *node, struct bytes p
         }
         (void)store_apply(node->store, instant_of(world), STORE_REMOTE, &message, &change);
         if (message.type == WIRE_MESSAGE_OBJECT && change.visible)
-            control_object_changed(node->control, message.as.object.uid, workload_key, now_boot_ms);
+            object_changed(node, &message.as.object, now_boot_ms);
         else if (message.type == WIRE_MESSAGE_CLAIM)
             control_claims_changed(node->control, message.as.claim.slot.workload_uid, now_boot_ms);
         else if (message.type == WIRE_MESSAGE_DECLINE)

@@ -83,6 +83,8 @@ struct world_spec {
 };
 /* Writes deployment "w" at node `at` (an index), which then offers its slots. */
 void world_apply(struct world *world, size_t at, const struct world_spec *spec);
+/* Writes `count` others, which want no pods, or other versions of them. */
+void world_crowd(struct world *world, size_t at, uint32_t count);
 void world_delete(struct world *world, size_t at);
 /* Lets `ms` pass. Every millisecond every invariant is checked. */
 void world_run(struct world *world, uint64_t ms);
