@@ -136,16 +136,61 @@ static struct reference *reference_new(struct store *store, struct bytes tail)
     return reference;
 }
 
+/* The difference, in the reader's buffer; false: it is not worth it. */
+static bool differ(const struct store *store, const struct record *record, struct bytes tail,
+                   uint8_t number, struct bytes *ret_blob)
+{
+    struct buf *encoded = &store->reader->encoded;
+    const struct reference *reference = workload_at(store, record->workload)->references[number];
+    buf_clear(encoded);
+    delta_encode(contents(reference), tail, encoded);
+    *ret_blob = (struct bytes){encoded->data, encoded->size_bytes};
+    return encoded->size_bytes <= WORTH(tail.size_bytes);
+}
+
 static bool pack_with(struct store *store, struct record *record, struct bytes tail, uint8_t number)
 {
-    struct reader *reader = store->reader;
-    const struct reference *reference = workload_at(store, record->workload)->references[number];
-    buf_clear(&reader->encoded);
-    delta_encode(contents(reference), tail, &reader->encoded);
-    if (reader->encoded.size_bytes > WORTH(tail.size_bytes))
+    struct bytes blob;
+    if (!differ(store, record, tail, number, &blob))
         return false;
-    keep(store, record, (struct bytes){reader->encoded.data, reader->encoded.size_bytes}, number);
+    keep(store, record, blob, number);
     return true;
+}
+
+/* While there are few records only where others of the workload are packed already. */
+static bool is_worth_packing(const struct store *store, const struct record *record)
+{
+    if (record->kind != RECORD_CLAIM)
+        return false;
+    const struct workload *workload = workload_at(store, record->workload);
+    for (uint8_t i = 0; i < REFERENCES_MAX; i++)
+        if (workload->references[i] != NULL)
+            return true;
+    return store->records_bytes >= PACK_ABOVE_BYTES;
+}
+
+static bool may_pack(struct bytes encoded)
+{
+    return encoded.size_bytes <= DELTA_REFERENCE_BYTES_MAX;
+}
+
+/* Claims that came when there was nothing like them, as the first one of each workload does. */
+static void pack_others(struct store *store, uint32_t workload, uint8_t number)
+{
+    struct record_probe probe = {.workload_uid = workload_at(store, workload)->uid};
+    struct index_at at = index_lower(&store->claims_by_slot, &probe);
+    for (uint32_t id; (id = index_get(&store->claims_by_slot, at)) != INDEX_NONE;
+         at = index_next(&store->claims_by_slot, at)) {
+        struct record *record = record_at(store, id);
+        struct bytes tail, blob, encoded = {record->blob, record->blob_bytes};
+        if (record->workload != workload)
+            return;
+        if (record->reference != REFERENCE_NONE || !may_pack(encoded) ||
+            !cut(store, record, encoded, &tail) || !differ(store, record, tail, number, &blob))
+            continue;
+        record_free_blob(store, record);
+        keep(store, record, blob, number);
+    }
 }
 
 /* False: no reference of the workload is like it, and there is no place for one more. */
@@ -165,6 +210,7 @@ static bool pack(struct store *store, struct record *record, struct bytes tail)
     workload->references[unused] = reference_new(store, tail);
     bool packed = pack_with(store, record, tail, unused);
     ASSERT(packed);
+    pack_others(store, record->workload, unused);
     return true;
 }
 
@@ -172,9 +218,8 @@ void record_pack(struct store *store, struct record *record, struct bytes encode
 {
     struct bytes tail;
     ASSERT(record->blob == NULL);
-    bool like_others = record->kind == RECORD_CLAIM && store->records_bytes >= PACK_ABOVE_BYTES &&
-                       encoded.size_bytes <= DELTA_REFERENCE_BYTES_MAX &&
-                       cut(store, record, encoded, &tail);
+    bool like_others =
+        is_worth_packing(store, record) && may_pack(encoded) && cut(store, record, encoded, &tail);
     if (!like_others || !pack(store, record, tail))
         keep(store, record, encoded, REFERENCE_NONE);
 }

@@ -149,8 +149,9 @@ START_TEST(fits)
     if (!SANITIZED)
         ck_assert_uint_le(claims - before, (size_t)25 << 20);
     store_free(store);
+    /* Counted as used is what malloc keeps at hand for its thread: seven of each of 64 sizes. */
     if (!SANITIZED)
-        ck_assert_uint_le(heap_bytes(), before + 100000);
+        ck_assert_uint_le(heap_bytes(), before + 250000);
 }
 END_TEST
 

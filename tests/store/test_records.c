@@ -132,7 +132,7 @@ START_TEST(packed_claims_are_what_came)
 {
     static const uint8_t unknown[] = {0xcd, 0x01, 0x00, 0xa2, 'h', 'i'};
     struct buf expected = BUF_INIT;
-    for (uint32_t i = 0; i < 12000; i++) {
+    for (uint32_t i = 0; i < 30000; i++) {
         struct wire_container_status container = {.name = {(const uint8_t *)"web", 3},
                                                   .state = WIRE_CONTAINER_STATE_RUNNING,
                                                   .ready = i % 3 != 0,
@@ -146,15 +146,16 @@ START_TEST(packed_claims_are_what_came)
         if (i % 5 == 0)
             claim.unknown = (struct bytes){unknown, sizeof(unknown)};
         ck_verdict(put_claim(store, 0, &claim), STORE_NEW);
-        if (i == 11990)
+        if (i == 29990)
             wire_claim_encode(&claim, &expected);
     }
     store_validate(store);
     struct store_stats stats;
     store_stats(store, &stats);
-    /* About 190 bytes each as they came. */
-    ck_assert_uint_lt(stats.encoded_bytes, 1200000 + 12000 * 40);
-    uint32_t i = 11990;
+    /* About 190 bytes each as they came. Seen to fail when those of the first mebibyte, which are
+     * kept whole, do not follow the others. */
+    ck_assert_uint_lt(stats.encoded_bytes, 30000 * 40);
+    uint32_t i = 29990;
     uint8_t pod[16];
     fill_uid(pod, 1);
     memcpy(pod, &i, sizeof(i));
@@ -162,7 +163,7 @@ START_TEST(packed_claims_are_what_came)
     wire_claim_encode(store_claim(store, 2 + i % 50, pod), &out);
     ck_assert_uint_eq(out.size_bytes, expected.size_bytes);
     ck_assert_mem_eq(out.data, expected.data, out.size_bytes);
-    ck_assert_uint_eq(shown(), 12000);
+    ck_assert_uint_eq(shown(), 30000);
     /* References go with their last user. */
     for (uint64_t node = 2; node < 52; node++)
         store_forget_node(store, at_ms(0), node);
