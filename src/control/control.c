@@ -22,7 +22,7 @@ struct control *control_new(const struct control_config *config)
     prng_seed(&control->prng, config->seed);
     place_ledger_init(&control->ledger, &config->capacity);
     RB_INIT(&control->workloads);
-    TAILQ_INIT(&control->decoded);
+    TAILQ_INIT(&control->resting);
     RB_INIT(&control->names);
     RB_INIT(&control->due);
     RB_INIT(&control->pods);
@@ -125,15 +125,12 @@ static bool note_taken(void *context, const struct store_claim_brief *claim)
     return !occupancy->taken;
 }
 
-void control_offered(struct control *control, const struct control_view *view,
-                     const struct wire_offer *offer, const struct control_output *output)
+/* Unanswered, the peer goes on by itself after OFFER_RETRY_MS. */
+static void answer_offer(const struct scene *scene, struct control_workload *workload,
+                         const struct wire_offer *offer)
 {
-    const struct scene scene = {.control = control, .view = view, .output = output};
-    struct control_workload *workload = workload_find(control, offer->slot.workload_uid);
-    if (workload == NULL || view->leaving)
-        return; /* the peer goes on by itself after OFFER_RETRY_MS */
-    workload_refresh(&scene, workload);
-    const struct control_member *self = member_of(view, control->config.node);
+    const struct control_view *view = scene->view;
+    const struct control_member *self = member_of(view, scene->control->config.node);
     struct occupancy occupancy = {.ordinal = offer->slot.ordinal};
     if (workload->deleted || !workload->spec_valid ||
         workload->generation != offer->object_generation ||
@@ -148,10 +145,22 @@ void control_offered(struct control *control, const struct control_view *view,
     if (occupancy.taken)
         return;
     if (verdict == PLACE_ELIGIBLE)
-        (void)pod_claim_current(&scene, workload, occupancy.ordinal,
+        (void)pod_claim_current(scene, workload, occupancy.ordinal,
                                 &(struct claim_terms){.decline_if_full = true});
     else
-        pod_decline(&scene, workload, occupancy.ordinal, place_verdict_text(verdict));
+        pod_decline(scene, workload, occupancy.ordinal, place_verdict_text(verdict));
+}
+
+void control_offered(struct control *control, const struct control_view *view,
+                     const struct wire_offer *offer, const struct control_output *output)
+{
+    const struct scene scene = {.control = control, .view = view, .output = output};
+    struct control_workload *workload = workload_find(control, offer->slot.workload_uid);
+    if (workload == NULL || view->leaving)
+        return;
+    workload_refresh(&scene, workload);
+    answer_offer(&scene, workload, offer);
+    workload_rest(control, workload);
 }
 
 bool control_evict(struct control *control, const struct control_view *view,

@@ -34,8 +34,10 @@
 /* Replicas of one workload; a larger number is a reason for `describe`, not a reason to fall over.
  */
 #define SLOTS_MAX 10000
-/* Decoded specs in memory: half a kilobyte each, of thousands of workloads that mostly rest. */
-#define SPECS_DECODED_MAX 256
+/* Of settled workloads so many keep their decoded specs: half a kilobyte each, of thousands that
+ * mostly rest. Those that are not settled are looked at all the time and keep theirs: to decode one
+ * costs more than a look. */
+#define SPECS_RESTING_MAX 256
 
 /* 4 bytes: there may be 100,000 of them. */
 struct control_slot {
@@ -71,8 +73,9 @@ struct control_workload {
     bool settled; /* one pod of the current template in each slot: nothing to do till claims change
                    */
     uint64_t template_hash;                /* of the spec */
-    struct spec_workload *spec;            /* NULL: not valid, or let go (workload_refresh) */
-    TAILQ_ENTRY(control_workload) decoded; /* while it has a spec */
+    struct spec_workload *spec;            /* NULL: not valid, or let go (workload_rest) */
+    TAILQ_ENTRY(control_workload) resting; /* in `resting` while it is_resting */
+    bool is_resting;
     struct control_slot *slots;
     uint32_t slots_count;
     uint32_t slots_made_count;       /* slots in memory: the most that there ever were */
@@ -104,7 +107,7 @@ struct control_pod {
 RB_HEAD(control_workloads, control_workload);
 RB_HEAD(control_names, control_workload);
 RB_HEAD(control_due, control_workload);
-TAILQ_HEAD(control_decoded, control_workload);
+TAILQ_HEAD(control_resting, control_workload);
 TAILQ_HEAD(control_waiting, control_pod);
 RB_HEAD(control_pods, control_pod);
 
@@ -115,8 +118,8 @@ struct control {
     struct control_workloads workloads;
     struct control_names names; /* the same, by key and uid */
     struct control_due due;
-    struct control_decoded decoded; /* the last one that was refreshed is last */
-    size_t decoded_count;
+    struct control_resting resting; /* settled and with a spec; the last one looked at is last */
+    size_t resting_count;
     struct control_pods pods;
     size_t pods_count;
     uint64_t pods_made_count;
@@ -200,9 +203,11 @@ struct control_workload *workload_find(const struct control *control, const uint
 struct control_workload *workload_ensure(struct control *control, const uint8_t uid[static 16],
                                          const char *key);
 void workload_free(struct control *control, struct control_workload *workload);
-/* Takes the newest version of its object; afterwards a valid spec is there, until
- * SPECS_DECODED_MAX others were refreshed. */
+/* Takes the newest version of its object; afterwards a valid spec is there, until it rests. */
 void workload_refresh(const struct scene *scene, struct control_workload *workload);
+/* What was to be done with it after workload_refresh is done: if it is settled, its spec is there
+ * only until SPECS_RESTING_MAX others were looked at. */
+void workload_rest(struct control *control, struct control_workload *workload);
 /* At least so many slots are in memory. */
 void workload_make_slots(struct control_workload *workload, uint32_t count);
 /* Not later than `boot_ms`. */

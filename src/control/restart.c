@@ -44,6 +44,7 @@ static struct control_workload *ensure_workload_of(const struct scene *scene,
         workload_ensure(scene->control, claim->slot.workload_uid, buf_text(&key));
     buf_fini(&key);
     workload_refresh(scene, workload);
+    workload_rest(scene->control, workload);
     workload_due(scene->control, workload, scene->view->now.boot_ms);
     return workload;
 }

@@ -290,15 +290,8 @@ static bool is_settled(const struct control_workload *workload, const struct slo
     return true;
 }
 
-void workload_evaluate(const struct scene *scene, struct control_workload *workload)
+static void evaluate_slots(const struct scene *scene, struct control_workload *workload)
 {
-    workload->settled = false;
-    scene->control->looks_count++;
-    workload_refresh(scene, workload);
-    note_healing(scene, workload);
-    stop_unwanted(scene, workload);
-    if (workload->deleted || !workload->spec_valid)
-        return;
     struct slot_claims *claims = MEM_NEW_ARRAY(struct slot_claims, workload->slots_count);
     struct collection collection = {.scene = scene, .workload = workload, .slots = claims};
     store_each_claim_brief_of(scene->view->store, workload->uid, collect, &collection);
@@ -315,4 +308,16 @@ void workload_evaluate(const struct scene *scene, struct control_workload *workl
     rollout_advance(scene, workload, &rollout, claims);
     fill_vacancies(scene, workload, claims);
     mem_free(claims);
+}
+
+void workload_evaluate(const struct scene *scene, struct control_workload *workload)
+{
+    workload->settled = false;
+    scene->control->looks_count++;
+    workload_refresh(scene, workload);
+    note_healing(scene, workload);
+    stop_unwanted(scene, workload);
+    if (!workload->deleted && workload->spec_valid)
+        evaluate_slots(scene, workload);
+    workload_rest(scene->control, workload);
 }

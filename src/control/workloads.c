@@ -100,12 +100,20 @@ struct control_workload *workload_ensure(struct control *control, const uint8_t 
     return workload;
 }
 
+static void wake(struct control *control, struct control_workload *workload)
+{
+    if (!workload->is_resting)
+        return;
+    TAILQ_REMOVE(&control->resting, workload, resting);
+    control->resting_count--;
+    workload->is_resting = false;
+}
+
 static void spec_let_go(struct control *control, struct control_workload *workload)
 {
+    wake(control, workload);
     if (workload->spec == NULL)
         return;
-    TAILQ_REMOVE(&control->decoded, workload, decoded);
-    control->decoded_count--;
     spec_workload_fini(workload->spec);
     mem_free(workload->spec);
     workload->spec = NULL;
@@ -155,7 +163,6 @@ static void resize_slots(struct control_workload *workload, uint32_t slots_count
     workload->slots_count = slots_count;
 }
 
-/* The one that was not refreshed for longest makes room. */
 static void decode_spec(struct control *control, struct control_workload *workload,
                         struct bytes body)
 {
@@ -167,9 +174,6 @@ static void decode_spec(struct control *control, struct control_workload *worklo
         return;
     workload->spec = MEM_NEW(struct spec_workload);
     *workload->spec = spec;
-    TAILQ_INSERT_TAIL(&control->decoded, workload, decoded);
-    if (++control->decoded_count > SPECS_DECODED_MAX)
-        spec_let_go(control, TAILQ_FIRST(&control->decoded));
     workload->template_hash = spec.template_hash;
 }
 
@@ -209,10 +213,19 @@ void workload_refresh(const struct scene *scene, struct control_workload *worklo
         workload->hlc = 0; /* taken again when it comes back */
     } else if (!is_known(workload, &object->version)) {
         take_version(control, workload, object);
-    } else if (workload->spec != NULL) {
-        TAILQ_REMOVE(&control->decoded, workload, decoded);
-        TAILQ_INSERT_TAIL(&control->decoded, workload, decoded);
-    } else if (workload->spec_valid) {
+    } else if (workload->spec == NULL && workload->spec_valid) {
         decode_spec(control, workload, object->body);
     }
+    wake(control, workload);
+}
+
+void workload_rest(struct control *control, struct control_workload *workload)
+{
+    if (!workload->settled || workload->spec == NULL)
+        return;
+    wake(control, workload);
+    TAILQ_INSERT_TAIL(&control->resting, workload, resting);
+    workload->is_resting = true;
+    if (++control->resting_count > SPECS_RESTING_MAX)
+        spec_let_go(control, TAILQ_FIRST(&control->resting));
 }

@@ -144,7 +144,7 @@ static bool spec_is_there(size_t node)
  */
 START_TEST(few_specs_are_in_memory_and_what_has_none_goes_on_as_if_it_had)
 {
-    const uint32_t crowd = SPECS_DECODED_MAX;
+    const uint32_t crowd = SPECS_RESTING_MAX;
     world_apply(&world, 0, &(struct world_spec){.replicas = 12, .image = 1});
     world_run(&world, 12000); /* longer than the write proposes */
     world_crowd(&world, 0, crowd - 1);
@@ -154,7 +154,7 @@ START_TEST(few_specs_are_in_memory_and_what_has_none_goes_on_as_if_it_had)
     world_run(&world, 1000);
     for (size_t i = 0; i < 4; i++) {
         ck_assert(!spec_is_there(i));
-        ck_assert_uint_eq(world.nodes[i].control->decoded_count, SPECS_DECODED_MAX);
+        ck_assert_uint_eq(world.nodes[i].control->resting_count, SPECS_RESTING_MAX);
     }
     /* Why a slot waits takes a spec. */
     char why[256];
