@@ -147,10 +147,10 @@ START_TEST(few_specs_are_in_memory_and_what_has_none_goes_on_as_if_it_had)
     const uint32_t crowd = SPECS_RESTING_MAX;
     world_apply(&world, 0, &(struct world_spec){.replicas = 12, .image = 1});
     world_run(&world, 12000); /* longer than the write proposes */
-    world_crowd(&world, 0, crowd - 1);
+    world_crowd(&world, 0, crowd - 1, 0);
     world_run(&world, 1000);
     ck_assert(spec_is_there(1));
-    world_crowd(&world, 0, crowd);
+    world_crowd(&world, 0, crowd, 0);
     world_run(&world, 1000);
     for (size_t i = 0; i < 4; i++) {
         ck_assert(!spec_is_there(i));
@@ -165,12 +165,31 @@ START_TEST(few_specs_are_in_memory_and_what_has_none_goes_on_as_if_it_had)
     world_run(&world, 3000);
     ck_assert_uint_eq(world_count(&world, 1, SIZE_MAX).ready, 12);
     ck_assert(spec_is_there(1));
-    world_crowd(&world, 0, crowd);
+    world_crowd(&world, 0, crowd, 0);
     world_run(&world, 1000);
     ck_assert(!spec_is_there(1));
     world_apply(&world, 0, &(struct world_spec){.replicas = 14, .image = 2});
     world_run(&world, 30000);
     ck_assert_uint_eq(world_count(&world, 2, SIZE_MAX).ready, 14);
+}
+END_TEST
+
+/* When machines without processor to spare are taken for dead, thousands of workloads wait, and are
+ * looked at at each death. Seen to fail when specs of all but SPECS_RESTING_MAX go. */
+START_TEST(what_waits_keeps_its_spec_however_many_wait)
+{
+    const uint32_t crowd = SPECS_RESTING_MAX + 50;
+    world_crowd(&world, 0, crowd, 1);
+    world_run(&world, 1000);
+    uint32_t with_spec = 0;
+    for (uint32_t i = 1; i <= crowd; i++)
+        with_spec += world_crowd_workload(&world, 1, i)->spec != NULL;
+    ck_assert_uint_eq(with_spec, crowd);
+    ck_assert_uint_eq(world.nodes[1].control->resting_count, 0);
+    /* Nothing is left to do: all rest. */
+    world_crowd(&world, 0, crowd, 0);
+    world_run(&world, 1000);
+    ck_assert_uint_eq(world.nodes[1].control->resting_count, SPECS_RESTING_MAX);
 }
 END_TEST
 
@@ -286,6 +305,7 @@ int main(void)
     tcase_add_test(tcase, who_declined_is_asked_again_however_often_one_looks);
     tcase_add_test(tcase, a_death_moves_only_its_own_slots);
     tcase_add_test(tcase, what_has_all_its_pods_is_not_looked_at_for_each_member);
+    tcase_add_test(tcase, what_waits_keeps_its_spec_however_many_wait);
     tcase_add_test(tcase, few_specs_are_in_memory_and_what_has_none_goes_on_as_if_it_had);
     tcase_add_test(tcase, scaling_down_stops_the_last_ordinals);
     tcase_add_test(tcase, a_pod_that_ended_is_replaced);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "control_internal.h"
 #include "spec/load.h"
 
 #define WALL_0   UINT64_C(1748736000000)
@@ -404,14 +405,23 @@ void world_apply(struct world *world, size_t at, const struct world_spec *spec)
     apply(world, at, workload_key, 0, spec, world->workload_uid);
 }
 
-void world_crowd(struct world *world, size_t at, uint32_t count)
+void world_crowd(struct world *world, size_t at, uint32_t count, uint32_t replicas)
 {
+    const struct world_spec spec = {
+        .image = (int)world->now_ms, .cpu = "100", .replicas = replicas};
     for (uint32_t i = 1; i <= count; i++) {
         char key[64];
         uint8_t uid[16];
         snprintf(key, sizeof(key), "deployments.apps/default/crowd-%u", i);
-        apply(world, at, key, i, &(struct world_spec){.image = (int)world->now_ms}, uid);
+        apply(world, at, key, i, &spec, uid);
     }
+}
+
+const struct control_workload *world_crowd_workload(const struct world *world, size_t at,
+                                                    uint32_t number)
+{
+    const uint8_t uid[16] = {7, (uint8_t)number, (uint8_t)(number >> 8)};
+    return workload_find(world->nodes[at].control, uid);
 }
 
 void world_delete(struct world *world, size_t at)

@@ -83,8 +83,11 @@ struct world_spec {
 };
 /* Writes deployment "w" at node `at` (an index), which then offers its slots. */
 void world_apply(struct world *world, size_t at, const struct world_spec *spec);
-/* Writes `count` others, which want no pods, or other versions of them. */
-void world_crowd(struct world *world, size_t at, uint32_t count);
+/* Writes `count` others with `replicas` that fit nowhere, or other versions of them. */
+void world_crowd(struct world *world, size_t at, uint32_t count, uint32_t replicas);
+/* Of the others, 1 to `count`; NULL: not known at node `at`. */
+const struct control_workload *world_crowd_workload(const struct world *world, size_t at,
+                                                    uint32_t number);
 void world_delete(struct world *world, size_t at);
 /* Lets `ms` pass. Every millisecond every invariant is checked. */
 void world_run(struct world *world, uint64_t ms);
