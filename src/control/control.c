@@ -229,5 +229,6 @@ uint64_t control_looks(const struct control *control)
 void control_validate(const struct control *control, const struct control_view *view)
 {
     place_ledger_validate(&control->ledger);
+    workloads_validate(control);
     pods_validate(control, view);
 }

@@ -219,6 +219,8 @@ struct control_workload *workloads_next_due(const struct control *control);
 void workloads_unsettled_due(struct control *control, boot_ms_t boot_ms);
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms);
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);
+/* Asserts that what rests is settled, has a spec, and is not too many. */
+void workloads_validate(const struct control *control);
 
 /* ---- vacancies.c */
 /* BOOT_MS_NEVER: it is claimed, or was not looked at yet. */

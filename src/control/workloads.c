@@ -229,3 +229,14 @@ void workload_rest(struct control *control, struct control_workload *workload)
     if (++control->resting_count > SPECS_RESTING_MAX)
         spec_let_go(control, TAILQ_FIRST(&control->resting));
 }
+
+void workloads_validate(const struct control *control)
+{
+    size_t count = 0;
+    const struct control_workload *workload = NULL;
+    TAILQ_FOREACH (workload, &control->resting, resting) {
+        ASSERT(workload->is_resting && workload->settled && workload->spec != NULL);
+        count++;
+    }
+    ASSERT(count == control->resting_count && count <= SPECS_RESTING_MAX);
+}
