@@ -248,8 +248,7 @@ bool disk_is_stuck(const struct scene *scene);
 #define DISK_STUCK_REASON "the disk is full or slow"
 
 /* ---- order.c */
-struct held held_of(const struct wire_claim *claim);
-struct held held_of_brief(const struct store_claim_brief *claim);
+struct held held_of(const struct store_claim_brief *claim);
 /* True when `a` should keep the slot rather than `b` (design 6: current generation, Ready, earliest
  * start, rank). */
 bool held_better(const struct held *a, const struct held *b, uint64_t template_hash);

@@ -2,25 +2,7 @@
 
 #include "control_internal.h"
 
-struct held held_of(const struct wire_claim *claim)
-{
-    struct held held = {
-        .present = true,
-        .ready = claim->ready,
-        .instead = claim->instead,
-        .state = claim->state,
-        .node = claim->node,
-        .template_hash = claim->template_hash,
-        .object_generation = claim->object_generation,
-        .created_wall_ms = claim->created_wall_ms,
-        .ready_wall_ms = claim->ready_wall_ms,
-        .rank = claim->rank,
-    };
-    memcpy(held.pod_uid, claim->pod_uid, sizeof(held.pod_uid));
-    return held;
-}
-
-struct held held_of_brief(const struct store_claim_brief *claim)
+struct held held_of(const struct store_claim_brief *claim)
 {
     struct held held = {
         .present = true,

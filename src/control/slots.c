@@ -73,7 +73,7 @@ static void note_claim(const struct collection *collection, struct slot_claims *
 static bool collect(void *context, const struct store_claim_brief *claim)
 {
     const struct collection *collection = context;
-    struct held held = held_of_brief(claim);
+    struct held held = held_of(claim);
     if (claim->ordinal < collection->workload->slots_count)
         note_claim(collection, &collection->slots[claim->ordinal], &held);
     return true;

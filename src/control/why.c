@@ -31,23 +31,17 @@ static void tally_add(struct tally *tally, const char *reason, size_t reason_byt
 }
 
 struct search {
-    uint32_t ordinal;
     uint64_t template_hash;
-    bool found;
+    struct held best;
     bool ready;
-    struct wire_claim claim; /* shallow */
 };
 
-static bool find_claim(void *context, const struct wire_claim *claim)
+static bool find_best(void *context, const struct store_claim_brief *claim)
 {
     struct search *search = context;
-    if (claim->slot.ordinal != search->ordinal)
-        return true;
     struct held held = held_of(claim);
-    struct held known = held_of(&search->claim);
-    if (!search->found || held_better(&held, &known, search->template_hash))
-        search->claim = *claim;
-    search->found = true;
+    if (!search->best.present || held_better(&held, &search->best, search->template_hash))
+        search->best = held;
     search->ready = search->ready || claim->ready;
     return true;
 }
@@ -70,20 +64,18 @@ static bool find_decline(void *context, const struct wire_decline *decline, boot
 }
 
 static void describe_nodes(const struct control_view *view, const struct control_workload *workload,
-                           uint32_t ordinal, struct tally *tally)
+                           const struct wire_slot *slot, struct tally *tally)
 {
-    struct wire_slot slot = {.ordinal = ordinal};
     struct version version;
     if (!version_current(view, workload, &version))
         return;
-    memcpy(slot.workload_uid, workload->uid, sizeof(slot.workload_uid));
     for (size_t i = 0; i < view->members_count; i++) {
         enum place_verdict verdict = place_eligible(version.spec, view->members[i].record);
         const char *text =
             verdict == PLACE_ELIGIBLE ? "has not answered yet" : place_verdict_text(verdict);
         struct answers answers = {.workload = workload, .node = view->members[i].node};
         if (verdict == PLACE_ELIGIBLE)
-            store_each_decline_of_slot(view->store, view->now, &slot, find_decline, &answers);
+            store_each_decline_of_slot(view->store, view->now, slot, find_decline, &answers);
         if (answers.reason.size_bytes > 0)
             tally_add(tally, (const char *)answers.reason.data, answers.reason.size_bytes);
         else
@@ -92,32 +84,47 @@ static void describe_nodes(const struct control_view *view, const struct control
     version_fini(&version);
 }
 
+static void describe_claim(const struct control_view *view, const struct held *held,
+                           struct buf *why)
+{
+    const struct wire_claim *claim = store_claim(view->store, held->node, held->pod_uid);
+    buf_printf(why, "%s on node %016llx", wire_claim_state_name(held->state),
+               (unsigned long long)held->node);
+    if (claim != NULL && claim->message.size_bytes > 0)
+        buf_printf(why, ": %.*s", (int)claim->message.size_bytes,
+                   (const char *)claim->message.data);
+}
+
+static void describe_vacancy(const struct control_view *view,
+                             const struct control_workload *workload, const struct wire_slot *slot,
+                             struct buf *why)
+{
+    struct tally tally = {.reasons_count = 0};
+    describe_nodes(view, workload, slot, &tally);
+    buf_printf(why, "0/%zu nodes are available", view->members_count);
+    for (size_t i = 0; i < tally.reasons_count; i++)
+        buf_printf(why, "%s %u: %s", i == 0 ? ":" : ",", tally.counts[i], tally.reasons[i]);
+    if (!view->may_heal)
+        buf_append_text(why, "; healing is on hold until the other members are heard");
+}
+
 const char *control_why(const struct control *control, const struct control_view *view,
                         const uint8_t workload_uid[static 16], uint32_t ordinal, char *text,
                         size_t text_bytes_max)
 {
     struct buf why = BUF_INIT;
+    struct wire_slot slot = {.ordinal = ordinal};
     const struct control_workload *workload = workload_find(control, workload_uid);
-    struct search search = {.ordinal = ordinal};
-    if (workload != NULL && workload->spec_valid)
-        search.template_hash = workload->template_hash;
-    store_each_claim_of(view->store, workload_uid, find_claim, &search);
+    memcpy(slot.workload_uid, workload_uid, sizeof(slot.workload_uid));
     if (workload == NULL || !workload->spec_valid) {
         buf_append_text(&why, "the workload is not known here");
-    } else if (search.found && !search.ready) {
-        buf_printf(&why, "%s on node %016llx", wire_claim_state_name(search.claim.state),
-                   (unsigned long long)search.claim.node);
-        if (search.claim.message.size_bytes > 0)
-            buf_printf(&why, ": %.*s", (int)search.claim.message.size_bytes,
-                       (const char *)search.claim.message.data);
-    } else if (!search.found) {
-        struct tally tally = {.reasons_count = 0};
-        describe_nodes(view, workload, ordinal, &tally);
-        buf_printf(&why, "0/%zu nodes are available", view->members_count);
-        for (size_t i = 0; i < tally.reasons_count; i++)
-            buf_printf(&why, "%s %u: %s", i == 0 ? ":" : ",", tally.counts[i], tally.reasons[i]);
-        if (!view->may_heal)
-            buf_append_text(&why, "; healing is on hold until the other members are heard");
+    } else {
+        struct search search = {.template_hash = workload->template_hash};
+        store_each_claim_brief_of_slot(view->store, &slot, find_best, &search);
+        if (!search.best.present)
+            describe_vacancy(view, workload, &slot, &why);
+        else if (!search.ready)
+            describe_claim(view, &search.best, &why);
     }
     (void)snprintf(text, text_bytes_max, "%s", buf_text(&why));
     buf_fini(&why);

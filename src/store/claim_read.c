@@ -45,21 +45,36 @@ void store_each_claim(const struct store *store, store_claim_visit visit, void *
             return;
 }
 
-/* Claims of a workload, or of one slot of it. */
-static void each_of(const struct store *store, const uint8_t workload_uid[static 16],
-                    uint32_t first, uint32_t last, store_claim_visit visit, void *context)
+/* Goes through the claims of a workload, or of one slot of it, in order. */
+struct slot_walk {
+    const uint8_t *workload_uid;
+    uint32_t last; /* ordinal */
+    struct index_at at;
+};
+
+static struct slot_walk slot_walk_begin(const struct store *store, const uint8_t *workload_uid,
+                                        uint32_t first, uint32_t last)
 {
     struct record_probe probe = {.workload_uid = workload_uid, .ordinal = first};
-    struct index_at at = index_lower(&store->claims_by_slot, &probe);
-    for (uint32_t id; (id = index_get(&store->claims_by_slot, at)) != INDEX_NONE;
-         at = index_next(&store->claims_by_slot, at)) {
+    return (struct slot_walk){.workload_uid = workload_uid,
+                              .last = last,
+                              .at = index_lower(&store->claims_by_slot, &probe)};
+}
+
+/* The number of the next claim that counts; INDEX_NONE: there is none. */
+static uint32_t slot_walk_next(const struct store *store, struct slot_walk *walk)
+{
+    uint32_t id;
+    while ((id = index_get(&store->claims_by_slot, walk->at)) != INDEX_NONE) {
         const struct record *record = record_at(store, id);
-        if (memcmp(workload_at(store, record->workload)->uid, workload_uid, 16) != 0 ||
-            record->ordinal > last)
-            return;
-        if (!is_void(store, record) && !visit(context, record_reader_claim(store, id)))
-            return;
+        if (memcmp(workload_at(store, record->workload)->uid, walk->workload_uid, 16) != 0 ||
+            record->ordinal > walk->last)
+            return INDEX_NONE;
+        walk->at = index_next(&store->claims_by_slot, walk->at);
+        if (!is_void(store, record))
+            return id;
     }
+    return INDEX_NONE;
 }
 
 static struct store_claim_brief brief_of(const struct store *store, const struct record *record)
@@ -101,49 +116,64 @@ static struct store_claim_brief brief_of(const struct store *store, const struct
     return brief;
 }
 
-void store_each_claim_brief_of(const struct store *store, const uint8_t workload_uid[static 16],
-                               store_claim_brief_visit visit, void *context)
+static void each_brief(const struct store *store, struct slot_walk walk,
+                       store_claim_brief_visit visit, void *context)
 {
-    struct record_probe probe = {.workload_uid = workload_uid};
-    struct index_at at = index_lower(&store->claims_by_slot, &probe);
-    for (uint32_t id; (id = index_get(&store->claims_by_slot, at)) != INDEX_NONE;
-         at = index_next(&store->claims_by_slot, at)) {
-        const struct record *record = record_at(store, id);
-        if (memcmp(workload_at(store, record->workload)->uid, workload_uid, 16) != 0)
-            return;
-        if (is_void(store, record))
-            continue;
-        struct store_claim_brief brief = brief_of(store, record);
+    for (uint32_t id; (id = slot_walk_next(store, &walk)) != INDEX_NONE;) {
+        struct store_claim_brief brief = brief_of(store, record_at(store, id));
         if (!visit(context, &brief))
             return;
     }
 }
 
+void store_each_claim_brief_of(const struct store *store, const uint8_t workload_uid[static 16],
+                               store_claim_brief_visit visit, void *context)
+{
+    each_brief(store, slot_walk_begin(store, workload_uid, 0, UINT32_MAX), visit, context);
+}
+
+void store_each_claim_brief_of_slot(const struct store *store, const struct wire_slot *slot,
+                                    store_claim_brief_visit visit, void *context)
+{
+    each_brief(store, slot_walk_begin(store, slot->workload_uid, slot->ordinal, slot->ordinal),
+               visit, context);
+}
+
 void store_each_claim_of(const struct store *store, const uint8_t workload_uid[static 16],
                          store_claim_visit visit, void *context)
 {
-    each_of(store, workload_uid, 0, UINT32_MAX, visit, context);
+    struct wire_claim space;
+    struct slot_walk walk = slot_walk_begin(store, workload_uid, 0, UINT32_MAX);
+    for (uint32_t id; (id = slot_walk_next(store, &walk)) != INDEX_NONE;)
+        if (!visit(context, record_reader_claim_passing(store, id, &space)))
+            return;
 }
 
-void store_each_claim_of_slot(const struct store *store, const struct wire_slot *slot,
-                              store_claim_visit visit, void *context)
+/* From `at` on, the number of the next claim of the node, void ones included; INDEX_NONE: there is
+ * none. */
+static uint32_t node_walk_next(const struct store *store, uint64_t node, struct index_at *at)
 {
-    each_of(store, slot->workload_uid, slot->ordinal, slot->ordinal, visit, context);
+    uint32_t id;
+    while ((id = index_get(&store->records_by_node, *at)) != INDEX_NONE) {
+        const struct record *record = record_at(store, id);
+        if (record->kind != RECORD_CLAIM || node_id(record_node_at(store, record->node)) != node)
+            return INDEX_NONE;
+        *at = index_next(&store->records_by_node, *at);
+        if (!record->ghost)
+            return id;
+    }
+    return INDEX_NONE;
 }
 
 void store_each_claim_of_node(const struct store *store, uint64_t node, store_claim_visit visit,
                               void *context)
 {
+    struct wire_claim space;
     struct record_probe probe = {.node = node, .kind = RECORD_CLAIM};
     struct index_at at = index_lower(&store->records_by_node, &probe);
-    for (uint32_t id; (id = index_get(&store->records_by_node, at)) != INDEX_NONE;
-         at = index_next(&store->records_by_node, at)) {
-        const struct record *record = record_at(store, id);
-        if (record->kind != RECORD_CLAIM || node_id(record_node_at(store, record->node)) != node)
+    for (uint32_t id; (id = node_walk_next(store, node, &at)) != INDEX_NONE;)
+        if (!visit(context, record_reader_claim_passing(store, id, &space)))
             return;
-        if (!record->ghost && !visit(context, record_reader_claim(store, id)))
-            return;
-    }
 }
 
 void store_each_workload_of_node(const struct store *store, uint64_t node,
@@ -151,14 +181,8 @@ void store_each_workload_of_node(const struct store *store, uint64_t node,
 {
     struct record_probe probe = {.node = node, .kind = RECORD_CLAIM};
     struct index_at at = index_lower(&store->records_by_node, &probe);
-    for (uint32_t id; (id = index_get(&store->records_by_node, at)) != INDEX_NONE;
-         at = index_next(&store->records_by_node, at)) {
-        const struct record *record = record_at(store, id);
-        if (record->kind != RECORD_CLAIM || node_id(record_node_at(store, record->node)) != node)
-            return;
-        if (!record->ghost)
-            visit(context, workload_at(store, record->workload)->uid);
-    }
+    for (uint32_t id; (id = node_walk_next(store, node, &at)) != INDEX_NONE;)
+        visit(context, workload_at(store, record_at(store, id)->workload)->uid);
 }
 
 const struct wire_claim *store_claim_of_pod(const struct store *store,

@@ -650,27 +650,30 @@ struct world_count world_count(const struct world *world, int image, size_t inde
 }
 
 struct slot_search {
-    uint32_t ordinal;
-    const struct wire_claim *claim;
+    uint64_t node; /* 0: not found */
+    uint8_t pod_uid[16];
 };
 
-static bool match_slot(void *context, const struct wire_claim *claim)
+static bool note_holder(void *context, const struct store_claim_brief *claim)
 {
     struct slot_search *search = context;
-    if (claim->slot.ordinal == search->ordinal)
-        search->claim = claim;
-    return search->claim == NULL;
+    search->node = claim->node;
+    memcpy(search->pod_uid, claim->pod_uid, sizeof(search->pod_uid));
+    return false;
 }
 
 const struct wire_claim *world_claim_of_slot(const struct world *world, size_t at, uint32_t ordinal,
                                              size_t *ret_index)
 {
-    struct slot_search search = {.ordinal = ordinal};
-    store_each_claim_of(world->nodes[at].store, world->workload_uid, match_slot, &search);
-    if (search.claim == NULL)
+    const struct store *store = world->nodes[at].store;
+    struct slot_search search = {.node = 0};
+    struct wire_slot slot = {.ordinal = ordinal};
+    memcpy(slot.workload_uid, world->workload_uid, sizeof(slot.workload_uid));
+    store_each_claim_brief_of_slot(store, &slot, note_holder, &search);
+    if (search.node == 0)
         return NULL;
-    *ret_index = (size_t)search.claim->node - 1;
-    return store_claim(world->nodes[at].store, search.claim->node, search.claim->pod_uid);
+    *ret_index = (size_t)search.node - 1;
+    return store_claim(store, search.node, search.pod_uid);
 }
 
 struct wire_resources world_allocated(const struct world *world, size_t index)

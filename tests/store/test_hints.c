@@ -5,23 +5,7 @@
 
 #include "base/memory.h"
 #include "items.h"
-#include "lib.h"
-
-static struct store *a, *b;
-
-static void setup(void)
-{
-    a = make_store_with((struct store_config){.node = 1, .generation = 100});
-    b = make_store_with((struct store_config){.node = 2, .generation = 100});
-}
-
-static void teardown(void)
-{
-    store_validate(a);
-    store_validate(b);
-    store_free(a);
-    store_free(b);
-}
+#include "pair.h"
 
 /* `a` hints at all that it holds. */
 static struct exchange hint_at_all(void)
@@ -184,7 +168,7 @@ int main(void)
 {
     Suite *suite = suite_create("store/hints");
     TCase *tcase = tcase_create("hints");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, pair_setup, pair_teardown);
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, what_is_missing_or_older_is_asked_for);
     tcase_add_test(tcase, a_version_is_asked_for_twice_in_a_while);

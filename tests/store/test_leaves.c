@@ -5,23 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "lib.h"
-
-static struct store *a, *b;
-
-static void setup(void)
-{
-    a = make_store_with((struct store_config){.node = 1, .generation = 100});
-    b = make_store_with((struct store_config){.node = 2, .generation = 100});
-}
-
-static void teardown(void)
-{
-    store_validate(a);
-    store_validate(b);
-    store_free(a);
-    store_free(b);
-}
+#include "pair.h"
 
 static void fill(struct store *store, uint32_t objects_count, uint32_t claims_count)
 {
@@ -139,7 +123,7 @@ int main(void)
     Suite *suite = suite_create("store/leaves");
     TCase *tcase = tcase_create("leaves");
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, pair_setup, pair_teardown);
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, one_change_of_many_costs_little, 0, 2);
     tcase_add_loop_test(tcase, a_fresh_peer_gets_everything_once, 0, 2);

@@ -46,6 +46,15 @@ static bool note_claim(void *context, const struct wire_claim *claim)
     return true;
 }
 
+static bool note_brief(void *context, const struct store_claim_brief *claim)
+{
+    char item[64];
+    snprintf(item, sizeof(item), "%u@%u/%02x ", claim->ordinal, (unsigned)claim->node,
+             claim->pod_uid[0]);
+    strcat(context, item);
+    return true;
+}
+
 START_TEST(claims_are_found_by_each_order)
 {
     static const struct {
@@ -68,8 +77,11 @@ START_TEST(claims_are_found_by_each_order)
     store_each_claim_of(store, slot.workload_uid, note_claim, text);
     ck_assert_str_eq(text, "09.0@2/21 09.1@2/22 09.1@3/31 09.2@2/20 ");
     text[0] = 0;
-    store_each_claim_of_slot(store, &slot, note_claim, text);
-    ck_assert_str_eq(text, "09.1@2/22 09.1@3/31 ");
+    store_each_claim_brief_of(store, slot.workload_uid, note_brief, text);
+    ck_assert_str_eq(text, "0@2/21 1@2/22 1@3/31 2@2/20 ");
+    text[0] = 0;
+    store_each_claim_brief_of_slot(store, &slot, note_brief, text);
+    ck_assert_str_eq(text, "1@2/22 1@3/31 ");
     text[0] = 0;
     store_each_claim_of_node(store, 2, note_claim, text);
     ck_assert_str_eq(text, "09.2@2/20 09.0@2/21 09.1@2/22 ");

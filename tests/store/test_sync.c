@@ -5,23 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "lib.h"
-
-static struct store *a, *b;
-
-static void setup(void)
-{
-    a = make_store_with((struct store_config){.node = 1, .generation = 100});
-    b = make_store_with((struct store_config){.node = 2, .generation = 100});
-}
-
-static void teardown(void)
-{
-    store_validate(a);
-    store_validate(b);
-    store_free(a);
-    store_free(b);
-}
+#include "pair.h"
 
 /* Both ways round gives the same. */
 static void exchange_equal(struct store *from, struct store *to, struct exchange *ret_exchange)
@@ -412,7 +396,7 @@ int main(void)
     Suite *suite = suite_create("store/sync");
     TCase *tcase = tcase_create("sync");
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, pair_setup, pair_teardown);
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, equal_stores_say_nothing);
     tcase_add_loop_test(tcase, each_gets_what_it_lacks, 0, 2);

@@ -73,8 +73,6 @@ typedef bool (*store_decline_visit)(void *context, const struct wire_decline *de
 void store_each_claim(const struct store *store, store_claim_visit visit, void *context);
 void store_each_claim_of(const struct store *store, const uint8_t workload_uid[static 16],
                          store_claim_visit visit, void *context);
-void store_each_claim_of_slot(const struct store *store, const struct wire_slot *slot,
-                              store_claim_visit visit, void *context);
 /* What placement wants to know of a claim. */
 struct store_claim_brief {
     const uint8_t *pod_uid; /* 16 bytes; valid until the callback returns */
@@ -91,6 +89,9 @@ typedef bool (*store_claim_brief_visit)(void *context, const struct store_claim_
 /* As store_each_claim_of, some ten times as fast: nothing else is decoded. */
 void store_each_claim_brief_of(const struct store *store, const uint8_t workload_uid[static 16],
                                store_claim_brief_visit visit, void *context);
+/* Those of one slot; the others cost nothing. */
+void store_each_claim_brief_of_slot(const struct store *store, const struct wire_slot *slot,
+                                    store_claim_brief_visit visit, void *context);
 /* In pod uid order; void ones included. */
 void store_each_claim_of_node(const struct store *store, uint64_t node, store_claim_visit visit,
                               void *context);
