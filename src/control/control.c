@@ -108,7 +108,12 @@ void control_holder_changed(struct control *control, const struct store *store, 
 
 void control_members_changed(struct control *control, boot_ms_t now_boot_ms)
 {
-    workloads_unsettled_due(control, now_boot_ms + MEMBERS_COALESCE_MS);
+    uint64_t ms = workloads_unsettled_slots(control) / MEMBERS_SLOTS_PER_MS;
+    if (ms < MEMBERS_COALESCE_MS)
+        ms = MEMBERS_COALESCE_MS;
+    else if (ms > MEMBERS_COALESCE_MS_MAX)
+        ms = MEMBERS_COALESCE_MS_MAX;
+    workloads_unsettled_due(control, now_boot_ms + ms);
 }
 
 /* ---- requests from peers */

@@ -215,7 +215,8 @@ void workload_due(struct control *control, struct control_workload *workload, bo
 void workload_postpone(struct control *control,
                        struct control_workload *workload); /* nothing due */
 struct control_workload *workloads_next_due(const struct control *control);
-/* Those for which it matters who is there. */
+/* Those for which it matters who is there; how many slots they have. O(workloads). */
+uint64_t workloads_unsettled_slots(const struct control *control);
 void workloads_unsettled_due(struct control *control, boot_ms_t boot_ms);
 void workloads_name_due(struct control *control, const char *key, boot_ms_t boot_ms);
 void workloads_retry_vacant(struct control *control, boot_ms_t boot_ms);

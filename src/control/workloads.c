@@ -57,6 +57,17 @@ struct control_workload *workloads_next_due(const struct control *control)
     return RB_MIN(control_due, &due);
 }
 
+uint64_t workloads_unsettled_slots(const struct control *control)
+{
+    uint64_t count = 0;
+    struct control_workload *workload = NULL;
+    struct control_workloads workloads = control->workloads;
+    RB_FOREACH (workload, control_workloads, &workloads)
+        if (!workload->settled)
+            count += workload->slots_count;
+    return count;
+}
+
 void workloads_unsettled_due(struct control *control, boot_ms_t boot_ms)
 {
     struct control_workload *workload = NULL;
