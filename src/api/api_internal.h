@@ -21,6 +21,16 @@
 /* ackTimeout, in seconds: within that. */
 #define ACK_TIMEOUT_S_MAX 25
 
+/* Since the watches were looked at. */
+#define CHANGED_KEYS_MAX 256
+struct changes {
+    char *keys[CHANGED_KEYS_MAX]; /* of objects */
+    size_t keys_count;
+    bool too_many; /* objects */
+    bool others;   /* claims, members */
+    bool any;      /* or a watch is behind */
+};
+
 struct api {
     struct api_host host;
     struct api_connection *connections;
@@ -28,7 +38,7 @@ struct api {
     struct watch *watches;
     struct trace *traces;
     size_t traces_count;
-    bool changed;              /* since the watches were looked at */
+    struct changes changes;
     boot_ms_t watches_boot_ms; /* they are looked at again not before */
 };
 
@@ -130,6 +140,7 @@ struct resource_path {
     const char *subresource;    /* NULL: none */
 };
 void objects_handle(struct api_connection *connection, const struct resource_path *path);
+json_t *object_find(struct api *api, const struct resource_path *path); /* NULL: there is none */
 /* ---- list.c: what stands under a path, one item after the other. */
 typedef void (*list_item)(void *context, json_t *item); /* takes `item` */
 void list_each(struct api *api, const struct resource_path *path, list_item add, void *context);
@@ -138,6 +149,7 @@ json_t *list_collect(struct api *api, const struct resource_path *path); /* arra
 void list_handle(struct api_connection *connection, const struct resource_path *path);
 void watch_handle(struct api_connection *connection, const struct resource_path *path);
 void watches_tick(struct api *api);
+void changes_clear(struct changes *changes);
 boot_ms_t watches_deadline(const struct api *api);
 void leases_handle(struct api_connection *connection);
 void roster_reset_handle(struct api_connection *connection);

@@ -234,6 +234,7 @@ void api_free(struct api *api)
     if (api == NULL)
         return;
     ASSERT(api->connections == NULL);
+    changes_clear(&api->changes);
     mem_free(api);
 }
 

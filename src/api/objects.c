@@ -350,7 +350,7 @@ static void delete_object(struct api_connection *connection, const struct resour
 
 /* ---- reading */
 
-static json_t *get_one(struct api *api, const struct resource_path *path)
+json_t *object_find(struct api *api, const struct resource_path *path)
 {
     char text[SPEC_KEY_TEXT_BYTES_MAX];
     struct spec_key key;
@@ -371,7 +371,7 @@ static json_t *get_one(struct api *api, const struct resource_path *path)
 
 static void get_object(struct api_connection *connection, const struct resource_path *path)
 {
-    json_t *json = get_one(connection->api, path);
+    json_t *json = object_find(connection->api, path);
     if (json != NULL)
         respond_json(connection, 200, json);
     else

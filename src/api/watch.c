@@ -1,8 +1,8 @@
 /*
- * Watches: when something changed, the list is made again and what differs from the list that the
- * client has is sent. Simple, and right for objects that are made from claims and members, too; the
- * cost is a list for each watch. The first change is told at once; while changes go on, the lists
- * may take a tenth of the time.
+ * Watches. What differs from what the client has is sent, and found by looking again: at one object
+ * where only that was written, at the whole list where a part of it is made from what changed
+ * (claims make pods and the status of Deployments, members make nodes). The first change is told at
+ * once; while changes go on, looking may take a tenth of the time.
  */
 #include <string.h>
 
@@ -19,6 +19,7 @@ struct watch {
     struct resource_path path;
     char *namespace_name;
     json_t *known; /* "namespace/name" -> object */
+    bool behind;   /* a slow reader: something was not looked at */
 };
 
 static void watch_abandon(void *state)
@@ -53,7 +54,19 @@ static void identify(const json_t *object, struct buf *id)
                json_string_value(json_object_get(metadata, "name")));
 }
 
-static void compare(struct watch *watch)
+/* What stands under the id now; NULL: nothing. */
+static void tell(struct watch *watch, const char *id, json_t *item)
+{
+    json_t *before = json_object_get(watch->known, id);
+    if (item != NULL && before == NULL)
+        send_event(watch, "ADDED", item);
+    else if (item != NULL && !json_equal(before, item))
+        send_event(watch, "MODIFIED", item);
+    else if (item == NULL && before != NULL)
+        send_event(watch, "DELETED", before);
+}
+
+static void compare_all(struct watch *watch)
 {
     json_t *now = json_object();
     json_t *items = list_collect(watch->connection->api, &watch->path);
@@ -61,24 +74,59 @@ static void compare(struct watch *watch)
     for (size_t i = 0; i < json_array_size(items); i++) {
         json_t *item = json_array_get(items, i);
         identify(item, &id);
-        json_t *before = json_object_get(watch->known, buf_text(&id));
-        if (before == NULL)
-            send_event(watch, "ADDED", item);
-        else if (!json_equal(before, item))
-            send_event(watch, "MODIFIED", item);
+        tell(watch, buf_text(&id), item);
         (void)json_object_set(now, buf_text(&id), item);
     }
     const char *key = NULL;
-    json_t *gone = NULL;
-    json_object_foreach(watch->known, key, gone)
+    json_t *before = NULL;
+    json_object_foreach(watch->known, key, before)
     {
         if (json_object_get(now, key) == NULL)
-            send_event(watch, "DELETED", gone);
+            tell(watch, key, NULL);
     }
     buf_fini(&id);
     json_decref(items);
     json_decref(watch->known);
     watch->known = now;
+}
+
+static void compare_one(struct watch *watch, const char *text)
+{
+    struct spec_key key;
+    struct resource_path path = watch->path;
+    if (!spec_key_parse(text, &key) || key.kind != path.kind->kind ||
+        (path.namespace_name[0] != '\0' && strcmp(path.namespace_name, key.namespace_name) != 0))
+        return;
+    path.namespace_name = key.namespace_name;
+    path.name = key.name;
+    struct buf id = BUF_INIT;
+    buf_printf(&id, "%s/%s", key.namespace_name, key.name);
+    json_t *item = object_find(watch->connection->api, &path);
+    tell(watch, buf_text(&id), item);
+    if (item != NULL)
+        (void)json_object_set_new(watch->known, buf_text(&id), item);
+    else
+        (void)json_object_del(watch->known, buf_text(&id));
+    buf_fini(&id);
+}
+
+/* Whether the change of one object changes nothing else in the list. */
+static bool stands_alone(enum spec_kind kind)
+{
+    return kind == SPEC_KIND_NAMESPACE || kind == SPEC_KIND_DEPLOYMENT;
+}
+
+static void look(struct watch *watch, const struct changes *changes)
+{
+    enum spec_kind kind = watch->path.kind->kind;
+    bool all = watch->behind || changes->too_many || !stands_alone(kind) ||
+               (changes->others && kind != SPEC_KIND_NAMESPACE);
+    watch->behind = false;
+    if (all)
+        compare_all(watch);
+    else
+        for (size_t i = 0; i < changes->keys_count; i++)
+            compare_one(watch, changes->keys[i]);
 }
 
 void watch_handle(struct api_connection *connection, const struct resource_path *path)
@@ -97,36 +145,64 @@ void watch_handle(struct api_connection *connection, const struct resource_path 
     api->watches = watch;
     connection->ongoing = (struct ongoing){.state = watch, .abandon = watch_abandon};
     respond_begin(connection, 200, "application/json");
-    compare(watch);
+    compare_all(watch);
+}
+
+/* ---- what changed */
+
+void changes_clear(struct changes *changes)
+{
+    for (size_t i = 0; i < changes->keys_count; i++)
+        mem_free(changes->keys[i]);
+    *changes = (struct changes){.keys_count = 0};
+}
+
+static void note_key(struct changes *changes, struct bytes key)
+{
+    for (size_t i = 0; i < changes->keys_count; i++)
+        if (strlen(changes->keys[i]) == key.size_bytes &&
+            memcmp(changes->keys[i], key.data, key.size_bytes) == 0)
+            return;
+    if (changes->keys_count < CHANGED_KEYS_MAX)
+        changes->keys[changes->keys_count++] = mem_strndup((const char *)key.data, key.size_bytes);
+    else
+        changes->too_many = true;
+}
+
+void api_changed(struct api *api, enum effect_table table, struct bytes key)
+{
+    if (api->watches == NULL)
+        return; /* whoever begins to watch is told of all there is */
+    api->changes.any = true;
+    if (table == EFFECT_TABLE_OBJECT)
+        note_key(&api->changes, key);
+    else
+        api->changes.others = true;
 }
 
 boot_ms_t watches_deadline(const struct api *api)
 {
-    return api->changed && api->watches != NULL ? api->watches_boot_ms : BOOT_MS_NEVER;
+    return api->changes.any && api->watches != NULL ? api->watches_boot_ms : BOOT_MS_NEVER;
 }
 
 void watches_tick(struct api *api)
 {
     boot_ms_t now_boot_ms = api->host.now(api->host.context).boot_ms;
-    if (!api->changed || now_boot_ms < api->watches_boot_ms)
+    bool behind = false;
+    if (!api->changes.any || now_boot_ms < api->watches_boot_ms)
         return;
-    api->changed = false;
     for (struct watch *watch = api->watches; watch != NULL; watch = watch->next) {
         const struct api_transport *transport = &watch->connection->transport;
         if (transport->queued_bytes(transport->context) < WRITE_AHEAD_BYTES)
-            compare(watch);
+            look(watch, &api->changes);
         else
-            api->changed = true; /* a slow reader gets the difference later */
+            watch->behind = true;
+        behind = behind || watch->behind;
     }
+    changes_clear(&api->changes);
+    api->changes.any = behind;
     boot_ms_t end_boot_ms = api->host.now(api->host.context).boot_ms;
     uint64_t gap_ms = (end_boot_ms - now_boot_ms) * 9;
     gap_ms = gap_ms < GAP_MS_MIN ? GAP_MS_MIN : gap_ms > GAP_MS_MAX ? GAP_MS_MAX : gap_ms;
     api->watches_boot_ms = end_boot_ms + gap_ms;
-}
-
-void api_changed(struct api *api, enum effect_table table, struct bytes key)
-{
-    (void)table;
-    (void)key;
-    api->changed = true;
 }

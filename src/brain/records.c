@@ -212,7 +212,7 @@ void record_changed(struct brain *brain, const struct store_change *change)
         effects_trace(brain->effects,
                       "ConflictLost: the write of %s by node %016llx lost to a concurrent one",
                       change->key, (unsigned long long)change->loser->version.node);
-    if (change->visible)
+    if (change->visible || change->loser != NULL) /* an object shows what lost to it */
         notify(brain, change);
     if (change->visible || change->spread)
         mark(brain, change);
