@@ -21,8 +21,9 @@
 /* ackTimeout, in seconds: within that. */
 #define ACK_TIMEOUT_S_MAX 25
 
-/* Since the watches were looked at. */
+/* Of more objects than these, written between two looks, a list is cheaper than each by itself. */
 #define CHANGED_KEYS_MAX 256
+/* Since the watches were looked at. */
 struct changes {
     char *keys[CHANGED_KEYS_MAX]; /* of objects */
     size_t keys_count;

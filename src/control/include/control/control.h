@@ -80,7 +80,8 @@ void control_claims_changed(struct control *control, const uint8_t workload_uid[
 void control_holder_changed(struct control *control, const struct store *store, uint64_t node,
                             boot_ms_t now_boot_ms);
 /* Who is there, and whether healing is allowed: of no matter to workloads that have all that they
- * want; the others look 50 ms later. O(workloads). */
+ * want. The others look 50 ms later, and later still the more slots they have: 1 ms for each 20, 5
+ * s at most. O(workloads). */
 void control_members_changed(struct control *control, boot_ms_t now_boot_ms);
 /* This peer took the write: it proposes the slots. */
 void control_submitted(struct control *control, const uint8_t workload_uid[static 16],
