@@ -176,8 +176,7 @@ void strong_persisted(struct brain *brain)
 void strong_timer(struct brain *brain)
 {
     struct register_output output = output_of(brain);
-    if (brain->now.boot_ms >= registers_deadline(brain->registers))
-        registers_timer(brain->registers, brain->now, &output);
+    registers_timer(brain->registers, brain->now, &output);
 }
 
 void strong_request(struct brain *brain, const struct brain_request *request)

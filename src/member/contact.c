@@ -161,6 +161,12 @@ static void reap(struct member_table *table, struct member_output *output)
     }
 }
 
+protocol_ms_t heal_deadline(const struct member_table *table)
+{
+    bool alone = roster_live_count(&table->roster) <= 1;
+    return alone || table->roster.lost.count > 0 ? table->heal_due_ms : PROTOCOL_MS_NEVER;
+}
+
 void heal_run(struct member_table *table, struct member_output *output)
 {
     table->heal_due_ms = table->now_ms + table->timing.heal_interval_ms;

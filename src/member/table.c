@@ -150,7 +150,7 @@ protocol_ms_t clock_due(const struct member_table *table)
     if (table->guard.hold_until_ms != 0)
         due_ms = clock_earlier(due_ms, table->guard.hold_until_ms);
     due_ms = clock_earlier(due_ms, table->round_due_ms);
-    due_ms = clock_earlier(due_ms, table->heal_due_ms);
+    due_ms = clock_earlier(due_ms, heal_deadline(table));
     due_ms = clock_earlier(due_ms, table->seed_due_ms);
     due_ms = clock_earlier(due_ms, table->relay_due_ms);
     return clock_earlier(due_ms, table->twin_due_ms);

@@ -255,6 +255,8 @@ void hasten_contact(struct member_table *table, uint32_t slot, uint64_t voucher,
 void contact_step(struct member_table *table, struct inquiry *inquiry,
                   struct member_output *output);
 void heal_run(struct member_table *table, struct member_output *output);
+/* For which heal_run wakes us: not while there is nobody to heal, when it comes with a probe. */
+protocol_ms_t heal_deadline(const struct member_table *table);
 void seeds_run(struct member_table *table, struct member_output *output);
 
 /* ---- accuse.c */

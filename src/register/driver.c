@@ -394,6 +394,7 @@ void roster_timer(struct registers *registers)
         return;
     bool idle = r->roster.epoch != 0 && !register_roster_is_voter(&r->roster, r->config.node);
     bool soon = !idle && look(r);
+    r->driver.rests = !soon;
     r->driver.due_boot_ms = now_ms + (idle   ? DRIVER_IDLE_MS
                                       : soon ? DRIVER_PERIOD_MS
                                              : DRIVER_LOOK_MS);
@@ -401,6 +402,9 @@ void roster_timer(struct registers *registers)
 
 boot_ms_t roster_deadline(const struct registers *registers)
 {
-    boot_ms_t driver_ms = registers->driver.due_boot_ms;
-    return driver_ms < registers->query_due_boot_ms ? driver_ms : registers->query_due_boot_ms;
+    boot_ms_t driver_ms =
+        registers->driver.due_boot_ms + (registers->driver.rests ? PATIENCE_MS : 0);
+    boot_ms_t query_ms =
+        registers->query_due_boot_ms + (registers->roster.epoch != 0 ? PATIENCE_MS : 0);
+    return driver_ms < query_ms ? driver_ms : query_ms;
 }

@@ -309,7 +309,7 @@ void registers_timer(struct registers *registers, struct instant now,
                      struct register_output *output)
 {
     enter(registers, now, output);
-    if (registers->started && now.boot_ms >= registers_deadline(registers)) {
+    if (registers->started) {
         proposer_timer(registers);
         roster_timer(registers);
     }

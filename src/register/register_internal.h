@@ -30,6 +30,9 @@
 /* A random member is asked for its roster: while none is known, and from time to time. */
 #define QUERY_FAST_MS 500
 #define QUERY_SLOW_MS 10000
+/* A look that nobody waits for comes with whatever else wakes us, which at rest are probes, and
+ * wakes us itself only when it is so late. */
+#define PATIENCE_MS 3000
 /* Nobody has a roster (all were started to join each other): the first of the living founds one
  * after this. */
 #define FOUND_MS 30000
@@ -131,6 +134,7 @@ enum driver_phase { DRIVER_IDLE, DRIVER_LISTING, DRIVER_COPYING, DRIVER_DECIDING
 
 struct driver {
     boot_ms_t due_boot_ms;
+    bool rests; /* the last look found nothing to do */
     enum driver_phase phase;
     uint64_t epoch; /* in which it works */
     boot_ms_t joint_since_boot_ms;

@@ -126,8 +126,11 @@ void registers_submit(struct registers *registers, struct instant now,
                       const struct register_request *request, struct register_output *output);
 void registers_persisted(struct registers *registers, struct instant now, uint64_t sequence,
                          struct register_output *output);
+/* Does what is due, if anything is; cheap enough to be called after whatever happened, so that
+ * looks which can wait need no wake-up of their own. O(operations). */
 void registers_timer(struct registers *registers, struct instant now,
                      struct register_output *output);
+/* When registers_timer must be called at the latest; BOOT_MS_NEVER before registers_start. */
 boot_ms_t registers_deadline(const struct registers *registers);
 /* The operator gives the other voters up for lost: this node founds the roster anew from what it
  * has (proto/registers.md 4.6). */
