@@ -34,9 +34,12 @@
  * milliseconds; and no sooner than after this, so that what comes in bulk keeps its buffers. */
 #define TIDY_BYTES ((size_t)1 << 20)
 #define TIDY_MS    10000
-/* When the program's pages are let go: after the start, and of what came up since. */
-#define TIDY_FIRST_MS 10000
-#define TIDY_AGAIN_MS 15000
+/* When the program's pages are let go: after the start; and what came up since, at first soon, as
+ * the work of starting goes on, then seldom: each time costs a resting agent what it does in two
+ * seconds. */
+#define TIDY_FIRST_MS     10000
+#define TIDY_AGAIN_MS     15000
+#define TIDY_AGAIN_MS_MAX 240000
 /* How long clients wait at the door for an agent that cannot catch up with its peers. */
 #define SYNC_WAIT_MS 3000
 
@@ -121,6 +124,7 @@ struct agent {
     size_t passed_bytes; /* in events and answers, since the heap was tidied */
     boot_ms_t tidied_boot_ms;
     boot_ms_t program_tidy_boot_ms; /* when the program's pages are let go next; 0: not set */
+    uint32_t program_tidy_pause_ms;
     uv_timer_t brain_timer;
     struct deferred *deferred;
     size_t deferred_count, deferred_capacity;

@@ -177,10 +177,15 @@ static void tidy_program(struct agent *agent, boot_ms_t now_boot_ms)
 {
     if (now_boot_ms < agent->program_tidy_boot_ms)
         return;
-    if (agent->program_tidy_boot_ms != 0)
-        (void)dl_iterate_phdr(let_go_of_program, NULL);
-    agent->program_tidy_boot_ms =
-        now_boot_ms + (agent->program_tidy_boot_ms == 0 ? TIDY_FIRST_MS : TIDY_AGAIN_MS);
+    if (agent->program_tidy_boot_ms == 0) {
+        agent->program_tidy_boot_ms = now_boot_ms + TIDY_FIRST_MS;
+        agent->program_tidy_pause_ms = TIDY_AGAIN_MS;
+        return;
+    }
+    (void)dl_iterate_phdr(let_go_of_program, NULL);
+    agent->program_tidy_boot_ms = now_boot_ms + agent->program_tidy_pause_ms;
+    if (agent->program_tidy_pause_ms < TIDY_AGAIN_MS_MAX)
+        agent->program_tidy_pause_ms *= 2;
 }
 
 static void tidy(struct agent *agent)
