@@ -3,33 +3,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <libcgroup.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "../common/fs.h"
 #include "base/assert.h"
+#include "groups_internal.h"
 #include "limits.h"
 
-/* What a pod gets groups in. The others are the keeper's alone; pods stay in its groups there. */
-static const char *const controllers_used[] = {"cpu",  "cpuacct", "cpuset", "memory",
-                                               "pids", "devices", "freezer"};
-
-static bool is_used(const char *controller)
-{
-    for (size_t i = 0; i < sizeof(controllers_used) / sizeof(controllers_used[0]); i++)
-        if (strcmp(controllers_used[i], controller) == 0)
-            return true;
-    return false;
-}
-
-static int library_error(struct error *error, int code, const char *name)
+int groups_library_error(struct error *error, int code, const char *name)
 {
     int errnum = code == ECGOTHER ? cgroup_get_last_errno() : 0;
     error_set(error, ERROR_IO, "cgroup %s", name);
@@ -44,88 +30,6 @@ static int library_error(struct error *error, int code, const char *name)
                  " (processes are in a cgroup above it, which cgroup v2 forbids)");
     }
     return -1;
-}
-
-static bool is_listed(const struct groups *groups, const char *mount)
-{
-    for (unsigned i = 0; i < groups->hierarchies_count; i++)
-        if (strcmp(groups->hierarchies[i].mount, mount) == 0)
-            return true;
-    return false;
-}
-
-static void add_by_hand(struct groups *groups, const struct mntent *entry, bool v2)
-{
-    if (groups->hierarchies_count == GROUPS_HIERARCHIES_MAX || is_listed(groups, entry->mnt_dir))
-        return;
-    struct group_hierarchy *hierarchy = &groups->hierarchies[groups->hierarchies_count++];
-    *hierarchy = (struct group_hierarchy){.v2 = v2, .used = v2, .by_hand = true};
-    snprintf(hierarchy->controller, sizeof(hierarchy->controller), "%s", v2 ? "unified" : "named");
-    snprintf(hierarchy->mount, sizeof(hierarchy->mount), "%s", entry->mnt_dir);
-}
-
-/* What libcgroup leaves out: a v2 hierarchy without controllers, and systemd's. The keeper must
- * have its own place there too, or it would end with the service that the agent is. */
-static void find_unlisted(struct groups *groups)
-{
-    struct mntent entry;
-    char buffer[4096];
-    FILE *mounts = setmntent("/proc/self/mounts", "re");
-    if (mounts == NULL)
-        return;
-    while (getmntent_r(mounts, &entry, buffer, (int)sizeof(buffer)) != NULL) {
-        bool v2 = strcmp(entry.mnt_type, "cgroup2") == 0;
-        if (v2 && groups->unified[0] == 0) {
-            snprintf(groups->unified, sizeof(groups->unified), "%s", entry.mnt_dir);
-            add_by_hand(groups, &entry, true);
-        } else if (strcmp(entry.mnt_type, "cgroup") == 0 && hasmntopt(&entry, "name") != NULL) {
-            add_by_hand(groups, &entry, false);
-        }
-    }
-    endmntent(mounts);
-}
-
-static void add_hierarchy(struct groups *groups, const struct cgroup_mount_point *info)
-{
-    struct statfs status;
-    /* v2 offers more than is needed; each enabled controller costs every group above. */
-    bool v2 = statfs(info->path, &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
-    bool needed = strcmp(info->name, "cpu") == 0 || strcmp(info->name, "memory") == 0 ||
-                  strcmp(info->name, "pids") == 0;
-    if (groups->hierarchies_count == GROUPS_HIERARCHIES_MAX || (v2 && !needed))
-        return;
-    struct group_hierarchy *hierarchy = &groups->hierarchies[groups->hierarchies_count++];
-    *hierarchy = (struct group_hierarchy){.v2 = v2, .used = is_used(info->name)};
-    snprintf(hierarchy->controller, sizeof(hierarchy->controller), "%s", info->name);
-    snprintf(hierarchy->mount, sizeof(hierarchy->mount), "%s", info->path);
-}
-
-static int discover(struct groups *groups, struct error *error)
-{
-    int code = cgroup_init();
-    if (code != 0 && code != ECGROUPNOTMOUNTED)
-        return library_error(error, code, "set-up");
-    void *handle = NULL;
-    struct cgroup_mount_point info;
-    memset(&info, 0, sizeof(info));
-    if (code == 0)
-        code = cgroup_get_controller_begin(&handle, &info);
-    while (code == 0) {
-        add_hierarchy(groups, &info);
-        memset(&info, 0, sizeof(info));
-        code = cgroup_get_controller_next(&handle, &info);
-    }
-    if (handle != NULL)
-        cgroup_get_controller_end(&handle);
-    if (groups->hierarchies_count == 0)
-        return error_set(error, ERROR_UNSUPPORTED,
-                         "no cgroup controllers are mounted; mount cgroup2 on /sys/fs/cgroup");
-    find_unlisted(groups);
-    groups->unified_only = groups->unified[0] != 0;
-    for (unsigned i = 0; i < groups->hierarchies_count; i++)
-        if (!groups->hierarchies[i].v2)
-            groups->unified_only = false;
-    return 0;
 }
 
 /* Relative name of a group: parent, pod, leaf. */
@@ -174,7 +78,7 @@ static int make_group(const struct groups *groups, const char *name, bool everyw
         code = cgroup_create_cgroup(group, 1);
     cgroup_free(&group);
     if (code != 0)
-        return library_error(error, code, name);
+        return groups_library_error(error, code, name);
     return make_by_hand(groups, name, everywhere, error);
 }
 
@@ -309,7 +213,7 @@ int groups_open(struct groups *groups, struct error *error)
         return 0;
     groups->hierarchies_count = 0;
     groups->unified[0] = '\0';
-    if (discover(groups, error) < 0 || enable_controllers(groups, error) < 0 ||
+    if (groups_discover(groups, error) < 0 || enable_controllers(groups, error) < 0 ||
         make_group(groups, groups->parent, true, NULL, 0, error) < 0)
         return -1;
     for (unsigned i = 0; i < groups->hierarchies_count; i++)
