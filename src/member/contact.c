@@ -164,7 +164,10 @@ static void reap(struct member_table *table, struct member_output *output)
 protocol_ms_t heal_deadline(const struct member_table *table)
 {
     bool alone = roster_live_count(&table->roster) <= 1;
-    return alone || table->roster.lost.count > 0 ? table->heal_due_ms : PROTOCOL_MS_NEVER;
+    if (!alone && table->roster.lost.count == 0)
+        return PROTOCOL_MS_NEVER;
+    /* What waited to ride when the first was lost is not late: clock_enter() would see a gap. */
+    return table->heal_due_ms > table->now_ms ? table->heal_due_ms : table->now_ms;
 }
 
 void heal_run(struct member_table *table, struct member_output *output)
